@@ -1,0 +1,40 @@
+//! The facade over loom: every access is a step that loom explores, weak memory included.
+
+use std::marker::PhantomData;
+
+pub use loom::cell::UnsafeCell;
+pub use loom::hint;
+pub use loom::sync::Arc;
+pub use loom::sync::atomic;
+#[doc(hidden)]
+pub use loom::thread_local as raw_thread_local;
+
+pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard};
+
+/// Threads and parking.
+pub mod thread {
+    use std::time::Instant;
+
+    pub use loom::thread::{AccessError, JoinHandle, LocalKey, Thread, current, panicking, park, spawn, yield_now};
+
+    /// A deadline that may pass at any moment: gives the others a turn and reports that it has passed.
+    pub fn park_until(_deadline: Instant) -> bool {
+        yield_now();
+        true
+    }
+}
+
+/// A value made at its first use in each execution.
+pub struct Lazy<T>(loom::lazy_static::Lazy<T>);
+
+impl<T: 'static> Lazy<T> {
+    /// A value that `make` will produce at first use.
+    pub const fn new(make: fn() -> T) -> Self {
+        Self(loom::lazy_static::Lazy { init: make, _p: PhantomData })
+    }
+
+    /// The value.
+    pub fn get(&'static self) -> &'static T {
+        self.0.get()
+    }
+}

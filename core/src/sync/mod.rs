@@ -1,0 +1,52 @@
+//! The sync facade: atomics, cells, locks and threads, taken from std, loom or shuttle.
+//!
+//! No other module of the product names `std::sync`, `std::thread`, `loom` or `shuttle`. Code written against this
+//! module is therefore the code that is model-checked: under `--cfg reweave_loom` every access below becomes a step that
+//! loom reorders and interleaves, under `--cfg reweave_shuttle` a scheduling point of shuttle, and without either it is
+//! the standard library's own type, re-exported or wrapped in an inlined newtype.
+//!
+//! Differences that the facade evens out:
+//!
+//! - [`Mutex::lock`] and [`Condvar::wait`] do not poison: a panic under a lock harms its owner only, and the data behind
+//!   our locks is consistent at every point where user code could panic.
+//! - [`UnsafeCell`] hands out raw pointers through closures (`with`, `with_mut`), so that loom can tell for how long an
+//!   access lasts and report two that overlap.
+//! - [`Lazy`] is the door behind which process-wide defaults live; under a model checker it is made afresh for every
+//!   execution.
+//! - [`thread::park_until`] under a model checker returns at once, as a timer that may fire at any moment.
+//! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
+//!   target really asks.
+
+#[cfg(all(reweave_loom, reweave_shuttle))]
+compile_error!("`reweave_loom` and `reweave_shuttle` exclude each other: choose one checker per build");
+
+#[cfg(reweave_loom)]
+#[path = "loom.rs"]
+mod backend;
+#[cfg(reweave_shuttle)]
+#[path = "shuttle.rs"]
+mod backend;
+#[cfg(not(any(reweave_loom, reweave_shuttle)))]
+#[path = "std.rs"]
+mod backend;
+
+mod fence;
+mod local;
+mod lock;
+pub(crate) mod seeded;
+#[cfg(any(reweave_loom, reweave_shuttle))]
+mod unseen;
+
+pub use backend::{Arc, Lazy, UnsafeCell, atomic, hint, thread};
+pub use fence::{fence_after_load, fence_after_rmw};
+#[doc(inline)]
+pub use local::thread_local;
+pub use lock::{Condvar, Mutex, MutexGuard};
+#[cfg(any(reweave_loom, reweave_shuttle))]
+pub use unseen::Unseen;
+
+#[doc(hidden)]
+pub use backend::raw_thread_local;
+
+/// Whether this build runs under a model checker, where tables are kept small and spinning short.
+pub const MODELLED: bool = cfg!(any(reweave_loom, reweave_shuttle));

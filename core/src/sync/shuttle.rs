@@ -1,0 +1,70 @@
+//! The facade over shuttle: every access is a scheduling point, memory is sequentially consistent.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+pub use shuttle::hint;
+pub use shuttle::sync::Arc;
+pub use shuttle::sync::atomic;
+#[doc(hidden)]
+pub use shuttle::thread_local as raw_thread_local;
+
+pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard};
+
+/// Threads and parking.
+pub mod thread {
+    use std::time::Instant;
+
+    pub use shuttle::thread::{AccessError, JoinHandle, LocalKey, Thread, current, park, spawn, yield_now};
+
+    /// Whether the current thread is unwinding from a panic.
+    pub fn panicking() -> bool {
+        std::thread::panicking()
+    }
+
+    /// A deadline that may pass at any moment: gives the others a turn and reports that it has passed.
+    pub fn park_until(_deadline: Instant) -> bool {
+        yield_now();
+        true
+    }
+}
+
+/// A cell whose content may change behind a shared reference, accessed through closures.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    /// Wraps a value.
+    pub const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Runs `access` with a pointer for reading; it must not be used after `access` returns.
+    pub fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get())
+    }
+
+    /// Runs `access` with a pointer for writing; it must not be used after `access` returns.
+    pub fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        access(self.0.get())
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+/// A value made at its first use in each execution.
+pub struct Lazy<T: Sync + 'static>(shuttle::lazy_static::Lazy<T>);
+
+impl<T: Sync + 'static> Lazy<T> {
+    /// A value that `make` will produce at first use.
+    pub const fn new(make: fn() -> T) -> Self {
+        Self(shuttle::lazy_static::Lazy::new(make))
+    }
+
+    /// The value.
+    pub fn get(&'static self) -> &'static T {
+        self.0.get()
+    }
+}

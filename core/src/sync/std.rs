@@ -1,0 +1,89 @@
+//! The facade over the standard library: the build that users run. Everything here is a re-export or inlines away.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+use std::sync;
+
+pub use std::hint;
+pub use std::sync::Arc;
+pub use std::sync::atomic;
+#[doc(hidden)]
+pub use std::thread_local as raw_thread_local;
+
+pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawMutexGuard};
+
+/// Threads and parking.
+pub mod thread {
+    use std::time::Instant;
+
+    pub use std::thread::{AccessError, JoinHandle, LocalKey, Thread, current, park, yield_now};
+
+    /// Starts a thread; see [`std::thread::spawn`].
+    pub fn spawn<F, T>(body: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        std::thread::spawn(body)
+    }
+
+    /// Whether the current thread is unwinding from a panic.
+    pub fn panicking() -> bool {
+        std::thread::panicking()
+    }
+
+    /// Parks until unparked, woken for no reason, or `deadline`; tells whether the deadline has passed.
+    pub fn park_until(deadline: Instant) -> bool {
+        let now = Instant::now();
+        if now >= deadline {
+            return true;
+        }
+        std::thread::park_timeout(deadline - now);
+        Instant::now() >= deadline
+    }
+}
+
+/// A cell whose content may change behind a shared reference, accessed through closures.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    /// Wraps a value.
+    pub const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Runs `access` with a pointer for reading; it must not be used after `access` returns.
+    #[inline(always)]
+    pub fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get())
+    }
+
+    /// Runs `access` with a pointer for writing; it must not be used after `access` returns.
+    #[inline(always)]
+    pub fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        access(self.0.get())
+    }
+
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+/// A value made at its first use, for process-wide defaults.
+#[derive(Debug)]
+pub struct Lazy<T>(sync::LazyLock<T>);
+
+impl<T: 'static> Lazy<T> {
+    /// A value that `make` will produce at first use.
+    pub const fn new(make: fn() -> T) -> Self {
+        Self(sync::LazyLock::new(make))
+    }
+
+    /// The value.
+    #[inline]
+    pub fn get(&'static self) -> &'static T {
+        &self.0
+    }
+}

@@ -1,0 +1,136 @@
+//! The waiting side of a trigger: parking a thread, deadlines, wakers, and several triggers at once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::{Trigger, Waiter};
+use crate::sync::{Arc, thread};
+
+impl Trigger {
+    /// Blocks the thread until the signal, and returns its token.
+    ///
+    /// # Panics
+    /// When somebody else waits on this trigger already.
+    pub fn wait(&self) -> usize {
+        if let Some(token) = self.signalled() {
+            return token;
+        }
+        if let Err(token) = self.register(Waiter::Thread(thread::current())) {
+            return token;
+        }
+        loop {
+            thread::park();
+            if let Some(token) = self.signalled() {
+                return token;
+            }
+        }
+    }
+
+    /// Blocks the thread until the signal or `deadline`, whichever comes first; `None` means that the deadline did.
+    ///
+    /// A wait that ended by its deadline has left nothing behind: the trigger can be waited on again.
+    ///
+    /// # Panics
+    /// When somebody else waits on this trigger already.
+    pub fn wait_until(&self, deadline: Instant) -> Option<usize> {
+        if let Some(token) = self.signalled() {
+            return Some(token);
+        }
+        if let Err(token) = self.register(Waiter::Thread(thread::current())) {
+            return Some(token);
+        }
+        loop {
+            let expired = thread::park_until(deadline);
+            if let Some(token) = self.signalled() {
+                return Some(token);
+            }
+            if expired {
+                return self.withdraw();
+            }
+        }
+    }
+
+    /// A future that is ready, with the token, at the signal. Dropping it withdraws from the trigger.
+    pub fn wait_async(&self) -> Wait<'_> {
+        Wait { trigger: self, registered: false }
+    }
+
+    /// Arranges that the signal is passed on to `next`, with `token`; if it has come already, that happens now.
+    ///
+    /// Takes the place of the one waiter until [`cancel_forward`](Trigger::cancel_forward) or the signal.
+    ///
+    /// # Panics
+    /// When somebody else waits on this trigger already.
+    pub fn forward(&self, next: &Arc<Trigger>, token: usize) {
+        if self.register(Waiter::Forward(next.clone(), token)).is_err() {
+            next.signal(token);
+        }
+    }
+
+    /// Ends a [`forward`](Trigger::forward). Afterwards no signal will be passed on by it that has not started to be.
+    pub fn cancel_forward(&self) {
+        self.withdraw();
+    }
+}
+
+/// Blocks until one of `triggers` is signalled, and returns its index. The others keep their signals for a later wait.
+///
+/// If several are signalled already, the lowest index wins. One allocation; a registration and a withdrawal a trigger.
+///
+/// # Panics
+/// When `triggers` is empty, or somebody else waits on one of them already.
+pub fn wait_any(triggers: &[&Trigger]) -> usize {
+    assert!(!triggers.is_empty(), "wait_any needs at least one trigger");
+    let first = Arc::new(Trigger::new());
+    let mut registered = 0;
+    for (index, trigger) in triggers.iter().enumerate() {
+        trigger.forward(&first, index);
+        registered = index + 1;
+        if first.signalled().is_some() {
+            break;
+        }
+    }
+    let winner = first.wait();
+    for trigger in &triggers[..registered] {
+        trigger.cancel_forward();
+    }
+    winner
+}
+
+/// The future of [`Trigger::wait_async`].
+#[derive(Debug)]
+#[must_use = "a future does nothing until it is polled"]
+pub struct Wait<'a> {
+    trigger: &'a Trigger,
+    registered: bool,
+}
+
+impl Future for Wait<'_> {
+    type Output = usize;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        // A task may be polled again with another waker: the old one is taken back before the new one is hung up.
+        let signalled = if self.registered { self.trigger.withdraw() } else { self.trigger.signalled() };
+        self.registered = false;
+        if let Some(token) = signalled {
+            return Poll::Ready(token);
+        }
+        match self.trigger.register(Waiter::Task(cx.waker().clone())) {
+            Ok(()) => {
+                self.registered = true;
+                Poll::Pending
+            }
+            Err(token) => Poll::Ready(token),
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if self.registered {
+            self.trigger.withdraw();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Committing: lock what is written, stamp, validate what was read, publish.
+//!
+//! ```text
+//! lock      every variable of the write set, by compare-and-swap of its record to the same record with L
+//! stamp     load the clock (and mark its tick dirty, if nobody has): this is the commit's tick
+//! validate  every read: its record is as logged, or was when we locked it ourselves
+//! publish   a variable at a time: keep its version if a snapshot may need it, store the word, store the record
+//! ```
+//!
+//! The commit takes effect, for everybody at once, when it stamps: it holds its locks then, and validation shows that what
+//! it read was still current. A variable that is published before another is no leak: until the other is published it is
+//! locked, and whoever wants both waits or gives up.
+//!
+//! Locks are never waited for here. A commit that finds one taken releases its own and gives up, so there is no deadlock.
+//! Between the first lock and the last release no user code runs: words are moved, not compared, cloned or dropped.
+
+use reweave_core::reclaim::{Garbage, Guard};
+use reweave_core::seeded;
+use reweave_core::sync::atomic::Ordering;
+
+use crate::backoff::Spin;
+use crate::clock::Instant;
+use crate::error::Cause;
+use crate::log::{Log, Read, Write};
+use crate::orec::Orec;
+use crate::participant::Participant;
+use crate::var::Var;
+
+/// Commits a transaction. On success its words have moved to the variables, what they replaced is retired, waiters are
+/// awake, and the log is empty.
+#[inline]
+pub(crate) fn commit(participant: &Participant, guard: &Guard<'_>, log: &mut Log) -> Result<(), Cause> {
+    // Without writes there is nothing to publish, and what was read was current at the transaction's instant.
+    if !log.writes.is_empty() {
+        lock_all(&mut log.writes)?;
+        let stamp = participant.engine().clock.stamp();
+        if !validate(log) {
+            release(&log.writes);
+            return Err(Cause::CommitChanged);
+        }
+        publish(participant, guard, &mut log.writes, stamp);
+        log.clear_committed();
+    }
+    participant.slot.counters.commits.bump();
+    Ok(())
+}
+
+/// Commits one blind write, waiting for the lock instead of giving up: a store outside transactions.
+pub(crate) fn store(participant: &Participant, guard: &Guard<'_>, mut write: Write) {
+    // SAFETY: the caller holds a handle to the variable.
+    let var = unsafe { &*write.var };
+    let mut spin = Spin::new();
+    write.before = loop {
+        match lock(var) {
+            Ok(before) => break before,
+            Err(now) if now.is_locked() => spin.pause(),
+            Err(_) => {}
+        }
+    };
+    let stamp = participant.engine().clock.stamp();
+    publish(participant, guard, std::slice::from_mut(&mut write), stamp);
+    participant.slot.counters.commits.bump();
+}
+
+/// Whether a read is still current: unlocked at the version that was logged, or locked by ourselves from that version.
+#[inline]
+pub(crate) fn unchanged(read: &Read, log: &Log) -> bool {
+    // SAFETY: logged variables outlive the pinned transaction.
+    let now = unsafe { (*read.var).orec.load(Ordering::Acquire) };
+    now.is_still(read.seen) || (now.is_locked() && locked_by_us(read, log))
+}
+
+/// Whether the commit that owns `log`, which holds all of its locks, locked the variable at the version that was read.
+fn locked_by_us(read: &Read, log: &Log) -> bool {
+    log.find(read.var).is_some_and(|position| log.writes[position].before.is_still(read.seen))
+}
+
+fn validate(log: &Log) -> bool {
+    seeded("stm/commit-without-validation") || log.reads.iter().all(|read| unchanged(read, log))
+}
+
+/// Locks the write set, or nothing.
+#[inline]
+fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
+    for position in 0..writes.len() {
+        // SAFETY: logged variables outlive the pinned transaction.
+        let var = unsafe { &*writes[position].var };
+        writes[position].before = loop {
+            match lock(var) {
+                Ok(before) => break before,
+                Err(now) if now.is_locked() => {
+                    release(&writes[..position]);
+                    return Err(Cause::WriteLocked);
+                }
+                // A waiter has marked the record meanwhile, or another commit has come and gone.
+                Err(_) => {}
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Unlocks variables whose values have not been touched.
+fn release(writes: &[Write]) {
+    for write in writes {
+        // SAFETY: logged variables outlive the pinned transaction.
+        let var = unsafe { &*write.var };
+        // Release for form's sake: nothing was written under the lock.
+        var.orec.store(write.before, Ordering::Release);
+    }
+}
+
+/// One attempt to lock a variable; the error is the record that was in the way.
+#[inline]
+fn lock(var: &Var) -> Result<Orec, Orec> {
+    let before = var.orec.load(Ordering::Relaxed);
+    if before.is_locked() {
+        return Err(before);
+    }
+    // Acquire: takes over the variable from the last commit, and the waiters' table entries behind the bit W.
+    var.orec.replace(before, before.locked(), Ordering::AcqRel).map(|()| before)
+}
+
+/// Replaces the values of locked variables, unlocks each, and then sees to what was replaced and who waits.
+#[inline]
+fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], stamp: Instant) {
+    let published = participant.signature(stamp.tick());
+    if seeded("stm/wake-before-publish") {
+        wake(participant, writes);
+    }
+    for write in &mut *writes {
+        // SAFETY: logged variables outlive the pinned transaction.
+        let var = unsafe { &*write.var };
+        let replaced = var.word.load(Ordering::Relaxed);
+        let since = write.before.tick();
+        if seeded("stm/unlock-before-publish") {
+            var.orec.store(published, Ordering::Release);
+        }
+        let kept = since < stamp.last_snapshot() && !seeded("stm/keep-nothing");
+        if kept {
+            let oldest = participant.oldest_instant();
+            // SAFETY: we hold the lock and are pinned, and the bound is the registry's.
+            unsafe { var.history.push(replaced, write.destroy, (since, stamp.tick()), oldest, guard) };
+        }
+        // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
+        var.word.store(write.word, Ordering::Release);
+        // Release: the word and the pre-image come before the new record.
+        var.orec.store(published, Ordering::Release);
+        write.word = replaced;
+        if kept {
+            write.destroy = None;
+        }
+    }
+    retire(guard, writes);
+    if !seeded("stm/wake-before-publish") {
+        wake(participant, writes);
+    }
+}
+
+/// Retires the words that were replaced and not kept. They were unlinked before, so nobody new can reach them.
+#[inline]
+fn retire(guard: &Guard<'_>, writes: &[Write]) {
+    for write in writes {
+        if let Some(destroy) = write.destroy {
+            // SAFETY: the word was the variable's alone, has been replaced, and its type is Send.
+            unsafe { guard.retire(Garbage::new(write.word, destroy)) };
+        }
+    }
+}
+
+/// Wakes those who wait for what was written.
+#[inline]
+fn wake(participant: &Participant, writes: &[Write]) {
+    for write in writes {
+        if write.before.is_waited() {
+            participant.engine().waiters.wake(write.var.addr());
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The engine: the instance that clock, participants, waiters and reclamation belong to, and the loop around a transaction.
+
+use std::fmt;
+
+use crossbeam_utils::CachePadded;
+use reweave_core::reclaim::{self, Domain};
+use reweave_core::sync::{Arc, Lazy};
+
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
+use crate::participant::{self, Open, Participant, Registry};
+use crate::snapshot::Snapshot;
+use crate::stats::Stats;
+use crate::tx::{Conclusion, Tx};
+use crate::var::Var;
+use crate::waiters::Waiters;
+
+/// A transactional memory of its own. Variables belong to one engine, and transactions use variables of one.
+///
+/// Most programs use the process-wide engine through [`atomically`], [`snapshot`] and [`TVar::new`](crate::TVar::new).
+/// An engine of one's own keeps a benchmark's counters, a model's executions or a subsystem's conflicts apart. An `Engine`
+/// is a handle: cloning it gives another handle to the same engine.
+#[derive(Clone)]
+pub struct Engine(Which);
+
+#[derive(Clone)]
+enum Which {
+    Global,
+    Own(Arc<Inner>),
+}
+
+/// What an engine consists of.
+pub(crate) struct Inner {
+    /// Alone on its cache lines: every transaction reads it.
+    pub(crate) clock: CachePadded<Clock>,
+    pub(crate) waiters: Waiters,
+    pub(crate) registry: Registry,
+    pub(crate) domain: Domain,
+    /// Behind the domain, whose end makes everything it kept expire.
+    _reaper: Reaper,
+}
+
+/// Destroys what expires at the end of an engine, unless a transaction of another engine is open: then that one's end does.
+struct Reaper;
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        if !Open::is_entered() {
+            reclaim::reap();
+        }
+    }
+}
+
+/// Tells engines apart for as long as one of them has a variable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EngineId(usize);
+
+impl EngineId {
+    /// Refuses variables of other engines: their versions mean nothing to this one's clock.
+    #[inline]
+    pub(crate) fn check(self, var: &Var) {
+        if var.engine != self {
+            foreign_variable();
+        }
+    }
+}
+
+#[cold]
+fn foreign_variable() -> ! {
+    panic!("this TVar belongs to another Engine: a transaction can use variables of its own engine only")
+}
+
+static GLOBAL: Lazy<Inner> = Lazy::new(|| Inner::new(Domain::new()));
+
+impl Inner {
+    fn new(domain: Domain) -> Self {
+        Self {
+            clock: CachePadded::new(Clock::new()),
+            waiters: Waiters::new(),
+            registry: Registry::new(),
+            domain,
+            _reaper: Reaper,
+        }
+    }
+}
+
+impl Engine {
+    /// A new engine.
+    pub fn new() -> Self {
+        Self::with_domain(Domain::new())
+    }
+
+    /// A new engine that reclaims memory through the given domain.
+    pub fn with_domain(domain: Domain) -> Self {
+        Self(Which::Own(Arc::new(Inner::new(domain))))
+    }
+
+    /// The process-wide engine.
+    pub const fn global() -> Self {
+        Self(Which::Global)
+    }
+
+    #[inline]
+    pub(crate) fn inner(&self) -> &Inner {
+        match &self.0 {
+            Which::Global => GLOBAL.get(),
+            Which::Own(inner) => inner,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> EngineId {
+        EngineId(match &self.0 {
+            Which::Global => 0,
+            Which::Own(inner) => std::ptr::from_ref::<Inner>(inner).addr(),
+        })
+    }
+
+    /// Whether nobody but participants holds this engine: then nobody will ever use it again.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        match &self.0 {
+            Which::Global => false,
+            Which::Own(inner) => Arc::strong_count(inner) == inner.registry.len(),
+        }
+    }
+
+    /// Runs `body` as one atomic transaction: all of its effects on variables happen at one instant, or none does.
+    ///
+    /// The body is run until an attempt commits, so apart from variables it should have no effects. Everything it reads is
+    /// consistent, in every attempt. If it [`retry`](crate::retry)s, the thread sleeps until something it has read changes.
+    ///
+    /// # Panics
+    /// - When a transaction or snapshot is open on this thread already.
+    /// - When the body retries without having read any variable.
+    /// - When the body panics: its effects are undone, and the panic goes on.
+    pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
+        match self.run(body) {
+            Ok(value) => value,
+            Err(TransactionError::NothingToWaitFor) => panic!("{NOTHING_TO_WAIT_FOR}"),
+            Err(TransactionError::Aborted(Interrupt(_))) => {
+                unreachable!("an interrupt is the engine's own and never the result of a transaction")
+            }
+        }
+    }
+
+    /// Runs `body` as [`atomically`](Engine::atomically) does, and lets it abort with an error of its own.
+    ///
+    /// # Errors
+    /// - [`TransactionError::Aborted`] with the body's error ([`abort`](crate::abort)); its effects are undone.
+    /// - [`TransactionError::NothingToWaitFor`] when the body retries without having read any variable.
+    ///
+    /// # Panics
+    /// When a transaction or snapshot is open on this thread already, or the body panics.
+    pub fn try_atomically<T, E>(
+        &self,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
+    ) -> Result<T, TransactionError<E>> {
+        self.run(body).map_err(|error| match error {
+            TransactionError::Aborted(Stop::Abort(error)) => TransactionError::Aborted(error),
+            TransactionError::Aborted(Stop::Interrupt(_)) => {
+                unreachable!("an interrupt is the engine's own and never the result of a transaction")
+            }
+            TransactionError::NothingToWaitFor => TransactionError::NothingToWaitFor,
+        })
+    }
+
+    /// Runs one attempt of `body`, whatever becomes of it: for those who study conflicts instead of resolving them.
+    ///
+    /// # Panics
+    /// When a transaction or snapshot is open on this thread already, or the body panics.
+    pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
+        attempt(&participant::current(self), body)
+    }
+
+    /// Reads any number of variables as of one instant. The body runs once, and no read in it ever fails.
+    ///
+    /// # Panics
+    /// When a transaction or snapshot is open on this thread already, or the body panics.
+    pub fn snapshot<R>(&self, body: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+        let participant = participant::current(self);
+        let open = Open::enter();
+        let result = body(&Snapshot::begin(&participant));
+        drop(open);
+        result
+    }
+
+    /// What the engine has done so far.
+    pub fn stats(&self) -> Stats {
+        self.inner().registry.stats()
+    }
+
+    fn run<T, E: TxError>(&self, mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, TransactionError<E>> {
+        let participant = participant::current(self);
+        let mut backoff = None;
+        loop {
+            let (result, conclusion) = run_once(&participant, &mut body, true);
+            match conclusion {
+                Conclusion::Committed | Conclusion::Aborted => return result.map_err(TransactionError::Aborted),
+                Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
+                Conclusion::Retry(enlisted) => {
+                    drop(result);
+                    if let Some(waiting) = enlisted {
+                        participant.slot.counters.waits.bump();
+                        waiting.wait();
+                    }
+                }
+                Conclusion::Conflict(cause) => {
+                    // The discarded result is the user's: it is dropped here, where its destructor may do anything.
+                    drop(result);
+                    participant.slot.counters.abort(cause);
+                    backoff.get_or_insert_with(|| Backoff::new(participant.seed())).pause();
+                }
+            }
+        }
+    }
+}
+
+/// One attempt, from begin to conclusion. Whatever the body returned is handed back, to be dropped outside.
+#[inline]
+fn run_once<'p, T, E: TxError>(
+    participant: &'p Participant,
+    body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    enlist: bool,
+) -> (Result<T, E>, Conclusion<'p>) {
+    let open = Open::enter();
+    let mut tx = Tx::begin(participant);
+    let result = body(&mut tx);
+    let conclusion = tx.conclude(&result, enlist);
+    drop(open);
+    (result, conclusion)
+}
+
+fn attempt<T>(participant: &Participant, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
+    let (result, conclusion) = run_once(participant, body, false);
+    match (conclusion, result) {
+        (Conclusion::Committed, Ok(value)) => Attempt::Committed(value),
+        (Conclusion::Conflict(cause), _) => {
+            participant.slot.counters.abort(cause);
+            Attempt::Conflict(cause)
+        }
+        (_, _) => Attempt::Retry,
+    }
+}
+
+/// What became of one attempt of a transaction: see [`Engine::attempt`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt<T> {
+    /// It took effect.
+    Committed(T),
+    /// It met a conflict, and nothing happened.
+    Conflict(Cause),
+    /// The body asked to retry, and nothing happened.
+    Retry,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Which::Global => "Engine(process-wide)",
+            Which::Own(_) => "Engine(own)",
+        })
+    }
+}
+
+/// Runs `body` as one atomic transaction in the process-wide engine: see [`Engine::atomically`].
+pub fn atomically<T>(body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
+    Engine::global().atomically(body)
+}
+
+/// Runs `body` as one atomic transaction that may abort with an error: see [`Engine::try_atomically`].
+///
+/// # Errors
+/// As there.
+///
+/// # Examples
+/// ```
+/// use reweave_stm::{Stop, TVar, TransactionError, abort, try_atomically};
+/// let balance = TVar::new(10);
+/// let withdrawn = try_atomically(|tx| {
+///     let left = balance.read(tx)? - 15;
+///     balance.write(tx, left)?;
+///     if left < 0 { abort("overdrawn") } else { Ok(15) }
+/// });
+/// assert_eq!(withdrawn, Err(TransactionError::Aborted("overdrawn")));
+/// assert_eq!(balance.load(), 10);
+/// ```
+pub fn try_atomically<T, E>(body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>) -> Result<T, TransactionError<E>> {
+    Engine::global().try_atomically(body)
+}
+
+/// Reads any number of variables of the process-wide engine as of one instant: see [`Engine::snapshot`].
+pub fn snapshot<R>(body: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+    Engine::global().snapshot(body)
+}

@@ -1,0 +1,70 @@
+//! Software transactional memory with multiple versions.
+//!
+//! A [`TVar`] is a shared variable that is read and written inside transactions. [`atomically`] runs one: all of its
+//! effects happen at one instant or not at all, and its body never sees a state that is not the result of whole
+//! transactions (*opacity*), not even when it is about to be run again. [`snapshot`] reads any number of variables as of one
+//! instant, without logs, validation or aborts, while writers go on.
+//!
+//! ```
+//! use reweave_stm::{TVar, atomically, check, snapshot};
+//!
+//! let (checking, savings) = (TVar::new(100), TVar::new(0));
+//! atomically(|tx| {
+//!     let amount = 30;
+//!     check(checking.read(tx)? >= amount)?; // waits until the account covers it
+//!     checking.modify(tx, |balance| balance - amount)?;
+//!     savings.modify(tx, |balance| balance + amount)
+//! });
+//! let total = snapshot(|s| s.read(&checking) + s.read(&savings));
+//! assert_eq!((savings.load(), total), (30, 100));
+//! ```
+//!
+//! # How it works
+//!
+//! Every variable has an *ownership record*: the clock tick and the owner of its last commit, and a lock bit. A transaction reads
+//! optimistically and logs what it saw; it commits by locking what it writes, checking that what it read is unchanged, and
+//! publishing with the current tick. The clock does not move with commits. It moves when somebody needs it to: a
+//! reader that meets a variable committed during its own tick, or a snapshot, which wants an instant of its own. Only
+//! what a snapshot may still need is kept as an older version. The protocol and its proof are in `papers/stm.md`.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `clock` | the deferred clock |
+//! | `orec` | the ownership record of a variable |
+//! | `word` | values as machine words: in place or behind a pointer |
+//! | `var` | the shared cell behind a [`TVar`] |
+//! | `history` | older versions and their pruning |
+//! | `log` | read set, write set, savepoints |
+//! | `tx` | reading and writing in a transaction |
+//! | `commit` | locking, validating, publishing |
+//! | `snapshot` | reading as of one instant |
+//! | `waiters` | blocking until a variable changes |
+//! | `participant` | what a thread brings to an engine |
+//! | `engine` | the instance all of this belongs to, and the loop around a transaction |
+
+mod backoff;
+mod clock;
+mod commit;
+mod engine;
+mod error;
+mod history;
+mod log;
+mod orec;
+mod participant;
+mod snapshot;
+mod stats;
+mod tvar;
+mod tx;
+mod var;
+mod waiters;
+mod word;
+
+#[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+mod tests;
+
+pub use engine::{Attempt, Engine, atomically, snapshot, try_atomically};
+pub use error::{Cause, Interrupt, Stop, TransactionError, TxError, TxResult, abort, check, retry};
+pub use snapshot::Snapshot;
+pub use stats::{Aborts, Stats};
+pub use tvar::TVar;
+pub use tx::Tx;

@@ -1,0 +1,193 @@
+//! What a transaction remembers: its read set, its write set, and how to undo a branch.
+//!
+//! Logs are vectors that a thread keeps from one transaction to the next, so the steady state allocates nothing. A small
+//! write set is searched linearly behind a 64-bit filter (Bloom's, with one hash); a large one gets an index, so that a
+//! transaction of n operations costs O(n).
+
+use reweave_core::reclaim::{Garbage, expire};
+use rustc_hash::FxHashMap;
+
+use crate::orec::Orec;
+use crate::var::Var;
+use crate::word::{Destroy, Word};
+
+/// Write sets up to this length are searched linearly.
+const LINEAR: usize = 16;
+/// Entries for which a log keeps its memory between transactions.
+const KEPT: usize = 1 << 14;
+
+/// One read: the variable, and the record under which its value was seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Read {
+    pub(crate) var: *const Var,
+    pub(crate) seen: Orec,
+}
+
+/// One write: the variable and its new word, which the entry owns until the commit publishes it.
+pub(crate) struct Write {
+    pub(crate) var: *const Var,
+    pub(crate) word: Word,
+    pub(crate) destroy: Option<Destroy>,
+    /// While the commit holds the variable's lock: the record from before. Otherwise `NONE`.
+    pub(crate) before: Orec,
+}
+
+impl Write {
+    /// Gives the word up: it was never published.
+    fn discard(self) {
+        discard(self.word, self.destroy);
+    }
+}
+
+/// Destroys a private word at the next safe moment: its destructor is user code.
+fn discard(word: Word, destroy: Option<Destroy>) {
+    if let Some(destroy) = destroy {
+        // SAFETY: the word was never published, and its type is Send (`TVar<T>` demands it).
+        expire(unsafe { Garbage::new(word, destroy) });
+    }
+}
+
+/// The logs of one transaction. Its pointers are valid while the transaction is pinned.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) reads: Vec<Read>,
+    pub(crate) writes: Vec<Write>,
+    /// A bit for each variable of the write set; a variable whose bit is clear is not in it.
+    filter: u64,
+    /// Positions in `writes`, once it is longer than `LINEAR`.
+    index: FxHashMap<*const Var, usize>,
+    /// Words that the current branch replaced in entries older than itself.
+    undo: Vec<Replaced>,
+    /// Entries before this one belong to an enclosing branch.
+    branch: usize,
+}
+
+/// A pending word that a branch replaced.
+struct Replaced {
+    position: usize,
+    word: Word,
+    destroy: Option<Destroy>,
+}
+
+/// Where a branch of `or_else` began.
+pub(crate) struct Savepoint {
+    writes: usize,
+    undo: usize,
+    outer: usize,
+}
+
+impl Log {
+    /// The position of a variable in the write set.
+    #[inline]
+    pub(crate) fn find(&self, var: *const Var) -> Option<usize> {
+        if self.filter & filter_bit(var) == 0 { None } else { self.search(var) }
+    }
+
+    fn search(&self, var: *const Var) -> Option<usize> {
+        if self.writes.len() <= LINEAR {
+            self.writes.iter().rposition(|write| write.var == var)
+        } else {
+            self.index.get(&var).copied()
+        }
+    }
+
+    /// Enters a write; an earlier one to the same variable is replaced, but kept for undoing if it is an enclosing
+    /// branch's.
+    #[inline]
+    pub(crate) fn write(&mut self, var: *const Var, word: Word, destroy: Option<Destroy>) {
+        match self.find(var) {
+            None => {
+                self.filter |= filter_bit(var);
+                self.writes.push(Write { var, word, destroy, before: Orec::NONE });
+                if self.writes.len() > LINEAR {
+                    self.extend_index();
+                }
+            }
+            Some(position) => {
+                let replaced = std::mem::replace(&mut self.writes[position].word, word);
+                if position < self.branch {
+                    self.undo.push(Replaced { position, word: replaced, destroy });
+                } else {
+                    discard(replaced, destroy);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn extend_index(&mut self) {
+        let known = if self.writes.len() == LINEAR + 1 { 0 } else { self.writes.len() - 1 };
+        for (position, write) in self.writes.iter().enumerate().skip(known) {
+            self.index.insert(write.var, position);
+        }
+    }
+
+    /// Begins a branch whose writes may have to be undone alone.
+    pub(crate) fn begin_branch(&mut self) -> Savepoint {
+        let savepoint = Savepoint { writes: self.writes.len(), undo: self.undo.len(), outer: self.branch };
+        self.branch = self.writes.len();
+        savepoint
+    }
+
+    /// Makes the branch's writes those of the enclosing one. What it replaced there stays on the undo list for its sake.
+    pub(crate) fn keep_branch(&mut self, savepoint: &Savepoint) {
+        self.branch = savepoint.outer;
+    }
+
+    /// Undoes the branch's writes. Its reads stay: they are why it failed.
+    pub(crate) fn undo_branch(&mut self, savepoint: &Savepoint) {
+        for replaced in self.undo.drain(savepoint.undo..).rev() {
+            let write = &mut self.writes[replaced.position];
+            discard(std::mem::replace(&mut write.word, replaced.word), replaced.destroy);
+        }
+        let indexed = self.writes.len() > LINEAR;
+        for write in self.writes.drain(savepoint.writes..) {
+            if indexed {
+                self.index.remove(&write.var);
+            }
+            write.discard();
+        }
+        if self.writes.len() <= LINEAR {
+            self.index.clear();
+        }
+        self.branch = savepoint.outer;
+    }
+
+    /// Forgets everything after a commit, which has moved the words out of the write set.
+    #[inline]
+    pub(crate) fn clear_committed(&mut self) {
+        self.writes.clear();
+        self.discard();
+    }
+
+    /// Forgets everything; words that were not published are destroyed at the next safe moment.
+    #[inline]
+    pub(crate) fn discard(&mut self) {
+        self.reads.clear();
+        if self.filter != 0 {
+            self.discard_writes();
+        }
+        if self.reads.capacity() > KEPT {
+            self.reads.shrink_to(KEPT);
+        }
+    }
+
+    fn discard_writes(&mut self) {
+        for replaced in self.undo.drain(..) {
+            discard(replaced.word, replaced.destroy);
+        }
+        self.writes.drain(..).for_each(Write::discard);
+        self.index.clear();
+        self.filter = 0;
+        self.branch = 0;
+        if self.writes.capacity() > KEPT {
+            self.writes.shrink_to(KEPT);
+            self.index.shrink_to(LINEAR);
+        }
+    }
+}
+
+fn filter_bit(var: *const Var) -> u64 {
+    // Fibonacci hashing: the top six bits of the product depend on the whole address.
+    1 << ((var.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}

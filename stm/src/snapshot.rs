@@ -1,0 +1,110 @@
+//! Reading any number of variables as of one instant.
+//!
+//! A snapshot takes an instant of the clock, announces it so that no version it needs is pruned, and then reads each
+//! variable's newest version below that instant: the current one or, if a later commit has replaced it, the pre-image
+//! that the commit left (`history`). Nothing is logged, validated or run again. A read waits only for a commit that is in the
+//! middle of publishing that very variable.
+
+use std::fmt;
+
+use reweave_core::reclaim::Guard;
+use reweave_core::seeded;
+use reweave_core::sync::atomic::Ordering;
+
+use crate::backoff::Spin;
+use crate::engine::EngineId;
+use crate::orec::Orec;
+use crate::participant::Participant;
+use crate::tvar::TVar;
+use crate::var::Var;
+use crate::word::{self, Word};
+
+/// A consistent view of all variables of an engine at one instant, read-only: see [`snapshot`](crate::snapshot).
+pub struct Snapshot<'p> {
+    participant: &'p Participant,
+    /// Protects what the snapshot reads from being freed.
+    _guard: Guard<'p>,
+    engine: EngineId,
+    /// What is older than this record is visible.
+    instant: Orec,
+}
+
+impl<'p> Snapshot<'p> {
+    /// Takes a snapshot. The participant must have nothing else open.
+    pub(crate) fn begin(participant: &'p Participant) -> Self {
+        let guard = participant.handle.pin();
+        let instant = participant.engine().clock.snapshot(|instant| participant.slot.announce(instant));
+        participant.slot.counters.snapshots.bump();
+        Snapshot { participant, _guard: guard, engine: participant.engine_id(), instant: Orec::published(instant, 0) }
+    }
+
+    /// The variable's value at the instant of this snapshot.
+    ///
+    /// Never fails and never aborts. Costs one version check; or a walk of the variable's older versions, of which there
+    /// is one for each later commit that came between two snapshots.
+    ///
+    /// # Panics
+    /// When the variable belongs to another engine.
+    #[inline]
+    pub fn read<T: Clone + Send + Sync + 'static>(&self, var: &TVar<T>) -> T {
+        self.with(var, T::clone)
+    }
+
+    /// Lends out the variable's value at the instant of this snapshot, without cloning it.
+    ///
+    /// # Panics
+    /// When the variable belongs to another engine.
+    #[inline]
+    pub fn with<T: Send + Sync + 'static, R>(&self, var: &TVar<T>, use_value: impl FnOnce(&T) -> R) -> R {
+        let word = self.word(var.var());
+        // SAFETY: the word is of this variable; a version visible to an announced snapshot is not pruned, and one that is
+        // replaced meanwhile is not freed while we are pinned.
+        unsafe { word::borrow(word, use_value) }
+    }
+
+    #[inline]
+    fn word(&self, var: &Var) -> Word {
+        self.engine.check(var);
+        let seen = var.orec.load(Ordering::Acquire);
+        if seen.is_unlocked_before(self.instant) {
+            let word = var.word.load(Ordering::Acquire);
+            // As in `Tx::read`: a newer word would come with a newer or locked record.
+            if var.orec.load(Ordering::Relaxed) == seen {
+                return word;
+            }
+        }
+        self.word_of_the_past(var)
+    }
+
+    /// The variable is being replaced, or has been since our instant.
+    #[cold]
+    fn word_of_the_past(&self, var: &Var) -> Word {
+        let mut spin = Spin::new();
+        loop {
+            let seen = var.orec.load(Ordering::Acquire);
+            if seen.is_locked() && !seeded("stm/snapshot-ignores-locks") {
+                spin.pause();
+            } else if seen.tick() >= self.instant.tick() {
+                // The commit that replaced our version pushed it before it published the record we saw.
+                return var.history.at(self.instant.tick());
+            } else {
+                let word = var.word.load(Ordering::Acquire);
+                if var.orec.load(Ordering::Relaxed) == seen {
+                    return word;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        self.participant.slot.withdraw();
+    }
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("instant", &self.instant.tick()).finish_non_exhaustive()
+    }
+}

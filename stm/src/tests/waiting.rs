@@ -1,0 +1,102 @@
+//! Blocking in `retry` and being woken.
+
+use reweave_core::sync::thread;
+
+use crate::{Engine, Stop, TVar, TransactionError, check, retry};
+
+fn until_one_waits(engine: &Engine) {
+    while engine.stats().waits == 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_commit_wakes_who_waits() {
+    let engine = Engine::new();
+    let (request, reply) = (TVar::new_in(&engine, None), TVar::new_in(&engine, 0));
+    let server = thread::spawn({
+        let (engine, request, reply) = (engine.clone(), request.clone(), reply.clone());
+        move || {
+            engine.atomically(|tx| match request.replace(tx, None)? {
+                Some(value) => reply.write(tx, 2 * value),
+                None => retry(),
+            });
+        }
+    });
+    until_one_waits(&engine);
+    engine.atomically(|tx| request.write(tx, Some(21)));
+    let answer = engine.atomically(|tx| {
+        let answer = reply.read(tx)?;
+        check(answer != 0)?;
+        Ok(answer)
+    });
+    server.join().unwrap();
+    assert_eq!((answer, request.load()), (42, None));
+}
+
+#[test]
+fn a_store_wakes_who_waits_in_either_branch() {
+    for woken_by in 0..2 {
+        let engine = Engine::new();
+        let doors = [TVar::new_in(&engine, false), TVar::new_in(&engine, false)];
+        let waiter = thread::spawn({
+            let (engine, doors) = (engine.clone(), doors.clone());
+            move || {
+                engine.atomically(|tx| {
+                    let through = |tx: &mut crate::Tx<'_>, door: usize| {
+                        let open = doors[door].read(tx)?;
+                        check(open).map(|()| door)
+                    };
+                    tx.or_else(|tx| through(tx, 0), |tx| through(tx, 1))
+                })
+            }
+        });
+        until_one_waits(&engine);
+        doors[woken_by].store(true);
+        assert_eq!(waiter.join().unwrap(), woken_by);
+    }
+}
+
+#[test]
+fn a_queue_hands_everything_over_once() {
+    let engine = Engine::new();
+    let slot = TVar::new_in(&engine, None::<u32>);
+    let producer = thread::spawn({
+        let (engine, slot) = (engine.clone(), slot.clone());
+        move || {
+            for item in 0..500 {
+                engine.atomically(|tx| {
+                    let free = slot.with(tx, Option::is_none)?;
+                    check(free)?;
+                    slot.write(tx, Some(item))
+                });
+            }
+        }
+    });
+    for expected in 0..500 {
+        let item = engine.atomically(|tx| match slot.replace(tx, None)? {
+            Some(item) => Ok(item),
+            None => tx.retry(),
+        });
+        assert_eq!(item, expected);
+    }
+    producer.join().unwrap();
+}
+
+#[test]
+fn retry_without_reads_is_an_error() {
+    let engine = Engine::new();
+    let result: Result<(), _> = engine.try_atomically(|_| Err::<(), Stop<()>>(retry::<()>().unwrap_err().into()));
+    assert_eq!(result, Err(TransactionError::NothingToWaitFor));
+}
+
+#[test]
+#[should_panic(expected = "nothing could ever wake it")]
+fn retry_without_reads_panics_where_there_is_no_error_to_return() {
+    let engine = Engine::new();
+    let written = TVar::new_in(&engine, 0);
+    engine.atomically(|tx| {
+        written.write(tx, 1)?;
+        tx.retry::<()>()
+    });
+}

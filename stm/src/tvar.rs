@@ -1,0 +1,243 @@
+//! The transactional variable as its users see it.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use reweave_core::reclaim;
+use reweave_core::sync::atomic::Ordering;
+
+use crate::backoff::Spin;
+use crate::commit;
+use crate::engine::Engine;
+use crate::error::TxResult;
+use crate::log::Write;
+use crate::orec::Orec;
+use crate::participant::{self, Open};
+use crate::tx::Tx;
+use crate::var::Var;
+use crate::word;
+
+/// A shared variable that is read and written in transactions.
+///
+/// A `TVar` is a handle: cloning it gives another handle to the same variable, and the variable goes when the last handle
+/// does. It may be created, used and dropped inside a transaction, and dropped while other transactions have it in
+/// their logs.
+///
+/// Integers up to the size of a pointer, floats, `bool` and `char` are kept in the variable itself: writing one allocates
+/// nothing. Values of other types live in an allocation of their own, made by each write.
+pub struct TVar<T: Send + Sync + 'static> {
+    var: *const Var,
+    engine: Engine,
+    value: PhantomData<T>,
+}
+
+// SAFETY: a variable hands out `&T` and drops `T` on any thread, and `T` is Send and Sync; its cell is atomics only.
+unsafe impl<T: Send + Sync + 'static> Send for TVar<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync + 'static> Sync for TVar<T> {}
+
+impl<T: Send + Sync + 'static> TVar<T> {
+    /// A variable of the process-wide engine.
+    pub fn new(value: T) -> Self {
+        Self::new_in(&Engine::global(), value)
+    }
+
+    /// A variable of the process-wide engine on cache lines of its own, so that writing it does not disturb its neighbours.
+    pub fn new_padded(value: T) -> Self {
+        Self::new_padded_in(&Engine::global(), value)
+    }
+
+    /// A variable of the given engine.
+    pub fn new_in(engine: &Engine, value: T) -> Self {
+        Self::allocate(engine, value, false)
+    }
+
+    /// A variable of the given engine on cache lines of its own.
+    pub fn new_padded_in(engine: &Engine, value: T) -> Self {
+        Self::allocate(engine, value, true)
+    }
+
+    fn allocate(engine: &Engine, value: T, padded: bool) -> Self {
+        let var = Var::allocate(engine.id(), word::encode(value), padded);
+        Self { var, engine: engine.clone(), value: PhantomData }
+    }
+
+    /// The variable's value in this transaction.
+    ///
+    /// # Errors
+    /// When the attempt is over; pass it on with `?`.
+    ///
+    /// # Panics
+    /// When the variable belongs to another engine than the transaction.
+    #[inline]
+    pub fn read(&self, tx: &mut Tx<'_>) -> TxResult<T>
+    where
+        T: Clone,
+    {
+        self.with(tx, T::clone)
+    }
+
+    /// Lends out the variable's value in this transaction, without cloning it.
+    ///
+    /// # Errors
+    /// When the attempt is over; pass it on with `?`.
+    ///
+    /// # Panics
+    /// When the variable belongs to another engine than the transaction.
+    #[inline]
+    pub fn with<R>(&self, tx: &mut Tx<'_>, use_value: impl FnOnce(&T) -> R) -> TxResult<R> {
+        let word = tx.read(self.var())?;
+        // SAFETY: the word is of this variable. If it was published, the transaction is pinned since before it was read; if it
+        // is pending in the write set, it stays there, as `tx` is borrowed until `use_value` returns.
+        Ok(unsafe { word::borrow(word, use_value) })
+    }
+
+    /// Sets the variable in this transaction.
+    ///
+    /// # Errors
+    /// When the attempt is over; pass it on with `?`.
+    ///
+    /// # Panics
+    /// When the variable belongs to another engine than the transaction.
+    #[inline]
+    pub fn write(&self, tx: &mut Tx<'_>, value: T) -> TxResult<()> {
+        tx.check_alive()?;
+        tx.write(self.var(), word::encode(value), word::destroyer::<T>());
+        Ok(())
+    }
+
+    /// Sets the variable to a function of its value.
+    ///
+    /// # Errors
+    /// When the attempt is over; pass it on with `?`.
+    #[inline]
+    pub fn modify(&self, tx: &mut Tx<'_>, change: impl FnOnce(T) -> T) -> TxResult<()>
+    where
+        T: Clone,
+    {
+        let value = self.read(tx)?;
+        self.write(tx, change(value))
+    }
+
+    /// Sets the variable and returns its value from before.
+    ///
+    /// # Errors
+    /// When the attempt is over; pass it on with `?`.
+    #[inline]
+    pub fn replace(&self, tx: &mut Tx<'_>, value: T) -> TxResult<T>
+    where
+        T: Clone,
+    {
+        let before = self.read(tx)?;
+        self.write(tx, value)?;
+        Ok(before)
+    }
+
+    /// The variable's committed value: a transaction of this one read, without the log. Inside a transaction it is not part of
+    /// it.
+    ///
+    /// Waits for a commit that is publishing this very variable.
+    pub fn load(&self) -> T
+    where
+        T: Clone,
+    {
+        if word::in_place::<T>() {
+            // SAFETY: a value kept in place needs no protection.
+            return unsafe { word::borrow(self.current_word(), T::clone) };
+        }
+        let participant = participant::current(&self.engine);
+        let _guard = participant.handle.pin();
+        // SAFETY: pinned since before the word was read.
+        unsafe { word::borrow(self.current_word(), T::clone) }
+    }
+
+    fn current_word(&self) -> word::Word {
+        let var = self.var();
+        let mut spin = Spin::new();
+        loop {
+            let seen = var.orec.load(Ordering::Acquire);
+            if seen.is_locked() {
+                spin.pause();
+                continue;
+            }
+            let word = var.word.load(Ordering::Acquire);
+            if var.orec.load(Ordering::Relaxed).is_still(seen) {
+                return word;
+            }
+        }
+    }
+
+    /// Sets the variable: a transaction of this one write. Wakes those who wait for it, as every commit does.
+    ///
+    /// # Panics
+    /// Inside a transaction or a snapshot, which could not undo it: use [`write`](TVar::write) there.
+    pub fn store(&self, value: T) {
+        let participant = participant::current(&self.engine);
+        let open = Open::enter();
+        let write =
+            Write { var: self.var, word: word::encode(value), destroy: word::destroyer::<T>(), before: Orec::NONE };
+        commit::store(&participant, &participant.handle.pin(), write);
+        drop(open);
+    }
+
+    /// Whether both are handles to the same variable.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        self.var == other.var
+    }
+
+    /// How many older versions of the variable exist at the moment, for the snapshots that may need them.
+    pub fn older_versions(&self) -> usize {
+        let participant = participant::current(&self.engine);
+        let _guard = participant.handle.pin();
+        self.var().history.len()
+    }
+
+    #[inline]
+    pub(crate) fn var(&self) -> &Var {
+        // SAFETY: the cell is retired by its last handle, and we are one.
+        unsafe { &*self.var }
+    }
+}
+
+impl<T: Send + Sync + 'static> Clone for TVar<T> {
+    fn clone(&self) -> Self {
+        self.var().add_handle();
+        Self { var: self.var, engine: self.engine.clone(), value: PhantomData }
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for TVar<T> {
+    fn drop(&mut self) {
+        if !self.var().remove_handle() {
+            return;
+        }
+        {
+            let participant = participant::current(&self.engine);
+            let guard = participant.handle.pin();
+            // SAFETY: the last handle is gone, so nobody new can reach the cell; transactions that have it in their logs are
+            // pinned. It was allocated with words of `T`.
+            unsafe { guard.retire(Var::garbage::<T>(self.var)) };
+        }
+        if !Open::is_entered() {
+            reclaim::reap();
+        }
+    }
+}
+
+impl<T: Send + Sync + Default + 'static> Default for TVar<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: Send + Sync + 'static> From<T> for TVar<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: Clone + fmt::Debug + Send + Sync + 'static> fmt::Debug for TVar<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TVar").field(&self.load()).finish()
+    }
+}

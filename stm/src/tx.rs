@@ -1,0 +1,256 @@
+//! Inside a transaction: reading, writing, choosing between alternatives.
+//!
+//! A transaction reads *at an instant* `now` of the clock. It may see a variable whose last commit has a tick below
+//! `now`, or the tick `now` itself if that commit was its own thread's. Anything younger makes it *extend*: take a younger
+//! instant and check that everything it has read is still current, or else give up. So at any moment all it has read was
+//! current at `now`, which is what opacity asks for.
+
+use std::cell::RefMut;
+
+use reweave_core::reclaim::Guard;
+use reweave_core::seeded;
+use reweave_core::sync::atomic::Ordering;
+use reweave_core::sync::hint;
+
+use crate::backoff::READ_SPINS;
+use crate::commit;
+use crate::engine::EngineId;
+use crate::error::{Cause, Interrupt, InterruptKind, TxError, TxResult, retry};
+use crate::log::{Log, Read};
+use crate::orec::Orec;
+use crate::participant::Participant;
+use crate::var::Var;
+use crate::waiters::Waiting;
+use crate::word::{Destroy, Word};
+
+/// A running transaction: the argument of the body, through which it reads and writes variables.
+pub struct Tx<'p> {
+    participant: &'p Participant,
+    guard: Guard<'p>,
+    log: RefMut<'p, Log>,
+    engine: EngineId,
+    /// The instant that this transaction reads at: what is older than this record is visible.
+    now: Orec,
+    /// The record that this thread's commits leave at this instant: visible too.
+    own: Orec,
+    /// Why this attempt cannot commit any more, once it is known.
+    doomed: Option<Cause>,
+}
+
+/// What became of an attempt.
+pub(crate) enum Conclusion<'e> {
+    Committed,
+    Conflict(Cause),
+    /// The body asked to retry; it is enlisted for a change of what it read, unless that happened already.
+    Retry(Option<Waiting<'e>>),
+    /// The body asked to retry and had read nothing.
+    NothingToWaitFor,
+    /// The body returned an error of its own.
+    Aborted,
+}
+
+impl<'p> Tx<'p> {
+    /// Begins an attempt. The participant must have no other one open.
+    #[inline]
+    pub(crate) fn begin(participant: &'p Participant) -> Self {
+        // Pinned first: what is reachable at `now` or later is then protected.
+        let guard = participant.handle.pin();
+        let log = participant.log.borrow_mut();
+        let now = participant.engine().clock.begin();
+        Tx {
+            participant,
+            guard,
+            log,
+            engine: participant.engine_id(),
+            now: Orec::published(now, 0),
+            own: participant.own_record(now),
+            doomed: None,
+        }
+    }
+
+    /// The current word of a variable, for this transaction. It stays valid until the transaction ends or writes
+    /// the variable.
+    #[inline]
+    pub(crate) fn read(&mut self, var: &Var) -> TxResult<Word> {
+        self.engine.check(var);
+        if let Some(position) = self.log.find(var) {
+            return self.check_alive().map(|()| self.log.writes[position].word);
+        }
+        self.check_alive()?;
+        self.read_shared(var)
+    }
+
+    #[inline]
+    fn read_shared(&mut self, var: &Var) -> TxResult<Word> {
+        // Acquire: the value of this version, and of everything its committer saw, is visible.
+        let mut seen = var.orec.load(Ordering::Acquire);
+        loop {
+            if !self.sees(seen) {
+                seen = self.make_visible(var)?;
+            }
+            // Acquire: publishes a boxed value, and keeps the second look at the record behind this load. It pairs with the
+            // release in `commit::publish`: seeing a newer word implies seeing the lock that came before it.
+            let word = var.word.load(Ordering::Acquire);
+            let again = var.orec.load(Ordering::Acquire);
+            if again == seen || seeded("stm/read-without-recheck") {
+                self.log.reads.push(Read { var, seen });
+                return Ok(word);
+            }
+            seen = again;
+        }
+    }
+
+    /// Whether a variable with this record may be read at the transaction's instant.
+    #[inline]
+    fn sees(&self, seen: Orec) -> bool {
+        seen.is_unlocked_before(self.now)
+            || seen.is_still(self.own)
+            || (seeded("stm/tie-ignores-owner") && !seen.is_locked() && seen.tick() == self.now.tick())
+            || (seeded("stm/read-the-future") && !seen.is_locked())
+    }
+
+    /// Waits a little for a lock, and extends the transaction to a younger version; returns a record that it sees.
+    #[cold]
+    fn make_visible(&mut self, var: &Var) -> TxResult<Orec> {
+        let mut spins = 0;
+        while self.doomed.is_none() {
+            let seen = var.orec.load(Ordering::Acquire);
+            if self.sees(seen) {
+                return Ok(seen);
+            }
+            if !seen.is_locked() {
+                self.extend(seen);
+            } else if spins == READ_SPINS {
+                self.doomed = Some(Cause::ReadLocked);
+            } else {
+                spins += 1;
+                hint::spin_loop();
+            }
+        }
+        Err(CONFLICT)
+    }
+
+    /// Moves this transaction to an instant at which `seen` is visible, or dooms it.
+    fn extend(&mut self, seen: Orec) {
+        let now = self.participant.engine().clock.tick_past(seen.tick());
+        if !seeded("stm/extend-without-validation")
+            && !self.log.reads.iter().all(|read| commit::unchanged(read, &self.log))
+        {
+            self.doomed = Some(Cause::ReadChanged);
+            return;
+        }
+        self.now = Orec::published(now, 0);
+        self.own = self.participant.own_record(now);
+    }
+
+    /// Enters a write into the log, which owns the word from now on.
+    #[inline]
+    pub(crate) fn write(&mut self, var: &Var, word: Word, destroy: Option<Destroy>) {
+        self.engine.check(var);
+        self.log.write(var, word, destroy);
+    }
+
+    /// Fails if this attempt is doomed.
+    #[inline]
+    pub(crate) fn check_alive(&self) -> TxResult<()> {
+        if self.doomed.is_some() { Err(CONFLICT) } else { Ok(()) }
+    }
+
+    /// Waits until what this transaction has read changes, and runs it again: [`retry`](crate::retry) as a method.
+    ///
+    /// # Errors
+    /// Always; pass it on with `?`.
+    pub fn retry<T>(&self) -> TxResult<T> {
+        retry()
+    }
+
+    /// Runs `first`; if it retries, undoes what it wrote and runs `second` instead. If that retries too, the transaction
+    /// waits for a change of what either of them has read.
+    ///
+    /// What `first` has read stays part of the transaction even if `second` decides: that `first` could not go on is why
+    /// `second` ran, and it must still be so at the commit.
+    ///
+    /// # Errors
+    /// Those of the branch that decided.
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_stm::{TVar, atomically};
+    /// let (left, right) = (TVar::new(None), TVar::new(Some(5)));
+    /// let taken = atomically(|tx| {
+    ///     let take = |tx: &mut reweave_stm::Tx, from: &TVar<Option<i32>>| match from.replace(tx, None)? {
+    ///         Some(value) => Ok(value),
+    ///         None => tx.retry(),
+    ///     };
+    ///     tx.or_else(|tx| take(tx, &left), |tx| take(tx, &right))
+    /// });
+    /// assert_eq!(taken, 5);
+    /// ```
+    pub fn or_else<T, E: TxError>(
+        &mut self,
+        first: impl FnOnce(&mut Self) -> Result<T, E>,
+        second: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let savepoint = self.log.begin_branch();
+        let reads = self.log.reads.len();
+        let result = first(self);
+        let retries = matches!(&result, Err(error) if error.interrupt() == Some(RETRY));
+        if !retries || self.doomed.is_some() {
+            self.log.keep_branch(&savepoint);
+            return result;
+        }
+        if !seeded("stm/or-else-keeps-writes") {
+            self.log.undo_branch(&savepoint);
+        } else {
+            self.log.keep_branch(&savepoint);
+        }
+        if seeded("stm/or-else-forgets-reads") {
+            self.log.reads.truncate(reads);
+        }
+        second(self)
+    }
+
+    /// Ends the attempt as `result` says. Afterwards nothing is locked and the logs are empty.
+    pub(crate) fn conclude<T, E: TxError>(mut self, result: &Result<T, E>, enlist: bool) -> Conclusion<'p> {
+        let interrupt = match result {
+            Ok(_) => None,
+            Err(error) => match error.interrupt() {
+                None if self.doomed.is_none() => return Conclusion::Aborted,
+                interrupt => interrupt,
+            },
+        };
+        if let Some(cause) = self.doomed {
+            return Conclusion::Conflict(cause);
+        }
+        match interrupt {
+            None => match commit::commit(self.participant, &self.guard, &mut self.log) {
+                Ok(()) => Conclusion::Committed,
+                Err(cause) => Conclusion::Conflict(cause),
+            },
+            Some(RETRY) if self.log.reads.is_empty() => Conclusion::NothingToWaitFor,
+            Some(RETRY) if enlist => Conclusion::Retry(self.enlist()),
+            Some(RETRY) => Conclusion::Retry(None),
+            // An interrupt kept from an earlier attempt: this one is not doomed, but its body did not finish either.
+            Some(_) => Conclusion::Conflict(Cause::ReadChanged),
+        }
+    }
+
+    fn enlist(&self) -> Option<Waiting<'p>> {
+        let reads = self.log.reads.iter().map(|read| {
+            // SAFETY: what is in the log was alive during this transaction, which is still pinned.
+            let var = unsafe { &*read.var };
+            (read.var.addr(), &var.orec, read.seen)
+        });
+        self.participant.engine().waiters.enlist(reads)
+    }
+}
+
+impl Drop for Tx<'_> {
+    /// Also the path of a panic in the body: nothing is locked then, and the logs must be left empty.
+    fn drop(&mut self) {
+        self.log.discard();
+    }
+}
+
+const CONFLICT: Interrupt = Interrupt(InterruptKind::Conflict);
+const RETRY: Interrupt = Interrupt(InterruptKind::Retry);
