@@ -162,6 +162,11 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
 fn retire(guard: &Guard<'_>, writes: &[Write]) {
     for write in writes {
         if let Some(destroy) = write.destroy {
+            if seeded("stm/free-without-grace") {
+                // SAFETY: none; this is the seeded bug.
+                unsafe { destroy(write.word) };
+                continue;
+            }
             // SAFETY: the word was the variable's alone, has been replaced, and its type is Send.
             unsafe { guard.retire(Garbage::new(write.word, destroy)) };
         }

@@ -1,4 +1,4 @@
-//! The engine: the instance that clock, participants, waiters and reclamation belong to, and the loop around a transaction.
+//! The engine: the instance that clock, participants, waiters and reclamation belong to.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use crossbeam_utils::CachePadded;
 use reweave_core::reclaim::{self, Domain};
 use reweave_core::sync::{Arc, Lazy};
 
-use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
+use crate::error::{Stop, TransactionError, TxResult};
 use crate::participant::{self, Open, Participant, Registry};
+use crate::run::Attempt;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
-use crate::tx::{Conclusion, Tx};
+use crate::tx::Tx;
 use crate::var::Var;
 use crate::waiters::Waiters;
 
@@ -135,13 +135,7 @@ impl Engine {
     /// - When the body retries without having read any variable.
     /// - When the body panics: its effects are undone, and the panic goes on.
     pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
-        match self.run(body) {
-            Ok(value) => value,
-            Err(TransactionError::NothingToWaitFor) => panic!("{NOTHING_TO_WAIT_FOR}"),
-            Err(TransactionError::Aborted(Interrupt(_))) => {
-                unreachable!("an interrupt is the engine's own and never the result of a transaction")
-            }
-        }
+        participant::current(self).atomically(body)
     }
 
     /// Runs `body` as [`atomically`](Engine::atomically) does, and lets it abort with an error of its own.
@@ -156,13 +150,7 @@ impl Engine {
         &self,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
     ) -> Result<T, TransactionError<E>> {
-        self.run(body).map_err(|error| match error {
-            TransactionError::Aborted(Stop::Abort(error)) => TransactionError::Aborted(error),
-            TransactionError::Aborted(Stop::Interrupt(_)) => {
-                unreachable!("an interrupt is the engine's own and never the result of a transaction")
-            }
-            TransactionError::NothingToWaitFor => TransactionError::NothingToWaitFor,
-        })
+        participant::current(self).try_atomically(body)
     }
 
     /// Runs one attempt of `body`, whatever becomes of it: for those who study conflicts instead of resolving them.
@@ -170,7 +158,7 @@ impl Engine {
     /// # Panics
     /// When a transaction or snapshot is open on this thread already, or the body panics.
     pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
-        attempt(&participant::current(self), body)
+        participant::current(self).attempt(body)
     }
 
     /// Reads any number of variables as of one instant. The body runs once, and no read in it ever fails.
@@ -178,80 +166,18 @@ impl Engine {
     /// # Panics
     /// When a transaction or snapshot is open on this thread already, or the body panics.
     pub fn snapshot<R>(&self, body: impl FnOnce(&Snapshot<'_>) -> R) -> R {
-        let participant = participant::current(self);
-        let open = Open::enter();
-        let result = body(&Snapshot::begin(&participant));
-        drop(open);
-        result
+        participant::current(self).snapshot(body)
+    }
+
+    /// Enrols the caller explicitly, which saves each transaction the look-up of its thread's participation.
+    pub fn participate(&self) -> Participant {
+        Participant::new(self)
     }
 
     /// What the engine has done so far.
     pub fn stats(&self) -> Stats {
         self.inner().registry.stats()
     }
-
-    fn run<T, E: TxError>(&self, mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, TransactionError<E>> {
-        let participant = participant::current(self);
-        let mut backoff = None;
-        loop {
-            let (result, conclusion) = run_once(&participant, &mut body, true);
-            match conclusion {
-                Conclusion::Committed | Conclusion::Aborted => return result.map_err(TransactionError::Aborted),
-                Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
-                Conclusion::Retry(enlisted) => {
-                    drop(result);
-                    if let Some(waiting) = enlisted {
-                        participant.slot.counters.waits.bump();
-                        waiting.wait();
-                    }
-                }
-                Conclusion::Conflict(cause) => {
-                    // The discarded result is the user's: it is dropped here, where its destructor may do anything.
-                    drop(result);
-                    participant.slot.counters.abort(cause);
-                    backoff.get_or_insert_with(|| Backoff::new(participant.seed())).pause();
-                }
-            }
-        }
-    }
-}
-
-/// One attempt, from begin to conclusion. Whatever the body returned is handed back, to be dropped outside.
-#[inline]
-fn run_once<'p, T, E: TxError>(
-    participant: &'p Participant,
-    body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
-    enlist: bool,
-) -> (Result<T, E>, Conclusion<'p>) {
-    let open = Open::enter();
-    let mut tx = Tx::begin(participant);
-    let result = body(&mut tx);
-    let conclusion = tx.conclude(&result, enlist);
-    drop(open);
-    (result, conclusion)
-}
-
-fn attempt<T>(participant: &Participant, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
-    let (result, conclusion) = run_once(participant, body, false);
-    match (conclusion, result) {
-        (Conclusion::Committed, Ok(value)) => Attempt::Committed(value),
-        (Conclusion::Conflict(cause), _) => {
-            participant.slot.counters.abort(cause);
-            Attempt::Conflict(cause)
-        }
-        (_, _) => Attempt::Retry,
-    }
-}
-
-/// What became of one attempt of a transaction: see [`Engine::attempt`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Attempt<T> {
-    /// It took effect.
-    Committed(T),
-    /// It met a conflict, and nothing happened.
-    Conflict(Cause),
-    /// The body asked to retry, and nothing happened.
-    Retry,
 }
 
 impl Default for Engine {

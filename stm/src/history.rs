@@ -115,11 +115,6 @@ unsafe fn cut(mut link: &AtomicPtr<PreImage>, oldest: u64, guard: &Guard) {
         let Some(pre_image) = (unsafe { node.as_ref() }) else { return };
         if pre_image.until < oldest {
             link.store(ptr::null_mut(), Ordering::Relaxed);
-            if seeded("stm/free-without-grace") {
-                // SAFETY: none; this is the seeded bug.
-                unsafe { destroy_chain(node.cast()) };
-                return;
-            }
             // SAFETY: the suffix was just unlinked under the variable's lock, by its one writer.
             unsafe { guard.retire(Garbage::new(node.cast(), destroy_chain)) };
             return;

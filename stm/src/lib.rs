@@ -40,7 +40,8 @@
 //! | `snapshot` | reading as of one instant |
 //! | `waiters` | blocking until a variable changes |
 //! | `participant` | what a thread brings to an engine |
-//! | `engine` | the instance all of this belongs to, and the loop around a transaction |
+//! | `run` | the loop around a transaction |
+//! | `engine` | the instance that all of this belongs to |
 
 mod backoff;
 mod clock;
@@ -51,6 +52,7 @@ mod history;
 mod log;
 mod orec;
 mod participant;
+mod run;
 mod snapshot;
 mod stats;
 mod tvar;
@@ -62,8 +64,10 @@ mod word;
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
-pub use engine::{Attempt, Engine, atomically, snapshot, try_atomically};
+pub use engine::{Engine, atomically, snapshot, try_atomically};
 pub use error::{Cause, Interrupt, Stop, TransactionError, TxError, TxResult, abort, check, retry};
+pub use participant::Participant;
+pub use run::Attempt;
 pub use snapshot::Snapshot;
 pub use stats::{Aborts, Stats};
 pub use tvar::TVar;

@@ -2,6 +2,7 @@
 //! that it reuses.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 
 use crossbeam_utils::CachePadded;
@@ -50,8 +51,11 @@ impl Slot {
     }
 }
 
-/// A thread's participation in an engine.
-pub(crate) struct Participant {
+/// A participation in an engine, used by one thread at a time.
+///
+/// [`Engine`]'s own methods keep one for each thread. Whoever runs many short transactions may hold one instead: its methods do
+/// the same without looking it up.
+pub struct Participant {
     pub(crate) handle: Handle,
     pub(crate) slot: Arc<CachePadded<Slot>>,
     pub(crate) log: RefCell<Log>,
@@ -63,6 +67,9 @@ pub(crate) struct Participant {
     /// The last bound that a scan found, and for how many pushes it will be used.
     bound: Cell<(u64, u32)>,
 }
+
+// SAFETY: between transactions the logs are empty, so no pointer of theirs moves to another thread; the rest is Send.
+unsafe impl Send for Participant {}
 
 impl Participant {
     pub(crate) fn new(engine: &Engine) -> Self {
@@ -251,6 +258,12 @@ impl Drop for Open {
     fn drop(&mut self) {
         let _ = OPEN.try_with(|open| open.set(false));
         reweave_core::reclaim::reap();
+    }
+}
+
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Participant").field("owner", &self.owner).finish_non_exhaustive()
     }
 }
 

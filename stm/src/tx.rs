@@ -210,8 +210,9 @@ impl<'p> Tx<'p> {
         second(self)
     }
 
-    /// Ends the attempt as `result` says. Afterwards nothing is locked and the logs are empty.
-    pub(crate) fn conclude<T, E: TxError>(mut self, result: &Result<T, E>, enlist: bool) -> Conclusion<'p> {
+    /// Ends the attempt as `result` says. Afterwards nothing is locked, and only the drop is left to do.
+    #[inline]
+    pub(crate) fn conclude<T, E: TxError>(&mut self, result: &Result<T, E>, enlist: bool) -> Conclusion<'p> {
         let interrupt = match result {
             Ok(_) => None,
             Err(error) => match error.interrupt() {

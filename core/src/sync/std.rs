@@ -26,6 +26,18 @@ pub mod thread {
         std::thread::spawn(body)
     }
 
+    /// Starts a named thread, or says why the system refuses one.
+    ///
+    /// # Errors
+    /// Those of [`std::thread::Builder::spawn`].
+    pub fn try_spawn<F, T>(name: String, body: F) -> std::io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        std::thread::Builder::new().name(name).spawn(body)
+    }
+
     /// Whether the current thread is unwinding from a panic.
     pub fn panicking() -> bool {
         std::thread::panicking()

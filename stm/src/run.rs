@@ -1,0 +1,111 @@
+//! The loop around a transaction: attempt, and attempt again, until one commits.
+
+use crate::backoff::Backoff;
+use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
+use crate::participant::{Open, Participant};
+use crate::snapshot::Snapshot;
+use crate::tx::{Conclusion, Tx};
+
+/// What became of one attempt of a transaction: see [`Engine::attempt`](crate::Engine::attempt).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt<T> {
+    /// It took effect.
+    Committed(T),
+    /// It met a conflict, and nothing happened.
+    Conflict(Cause),
+    /// The body asked to retry, and nothing happened.
+    Retry,
+}
+
+impl Participant {
+    /// Runs `body` as one atomic transaction: see [`Engine::atomically`](crate::Engine::atomically).
+    pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
+        match self.run(body) {
+            Ok(value) => value,
+            Err(TransactionError::NothingToWaitFor) => panic!("{NOTHING_TO_WAIT_FOR}"),
+            Err(TransactionError::Aborted(Interrupt(_))) => never_a_result(),
+        }
+    }
+
+    /// Runs `body` as one atomic transaction that may abort with an error: see
+    /// [`Engine::try_atomically`](crate::Engine::try_atomically).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_atomically<T, E>(
+        &self,
+        body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
+    ) -> Result<T, TransactionError<E>> {
+        self.run(body).map_err(|error| match error {
+            TransactionError::Aborted(Stop::Abort(error)) => TransactionError::Aborted(error),
+            TransactionError::Aborted(Stop::Interrupt(_)) => never_a_result(),
+            TransactionError::NothingToWaitFor => TransactionError::NothingToWaitFor,
+        })
+    }
+
+    /// Runs one attempt of `body`: see [`Engine::attempt`](crate::Engine::attempt).
+    pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
+        let (result, conclusion) = self.run_once(body, false);
+        match (conclusion, result) {
+            (Conclusion::Committed, Ok(value)) => Attempt::Committed(value),
+            (Conclusion::Conflict(cause), _) => {
+                self.slot.counters.abort(cause);
+                Attempt::Conflict(cause)
+            }
+            (_, _) => Attempt::Retry,
+        }
+    }
+
+    /// Reads any number of variables as of one instant: see [`Engine::snapshot`](crate::Engine::snapshot).
+    pub fn snapshot<R>(&self, body: impl FnOnce(&Snapshot<'_>) -> R) -> R {
+        let open = Open::enter();
+        let result = body(&Snapshot::begin(self));
+        drop(open);
+        result
+    }
+
+    fn run<T, E: TxError>(&self, mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, TransactionError<E>> {
+        let mut backoff = None;
+        loop {
+            let (result, conclusion) = self.run_once(&mut body, true);
+            match conclusion {
+                Conclusion::Committed | Conclusion::Aborted => return result.map_err(TransactionError::Aborted),
+                Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
+                Conclusion::Retry(enlisted) => {
+                    drop(result);
+                    if let Some(waiting) = enlisted {
+                        self.slot.counters.waits.bump();
+                        waiting.wait();
+                    }
+                }
+                Conclusion::Conflict(cause) => {
+                    // The discarded result is the user's: it is dropped here, where its destructor may do anything.
+                    drop(result);
+                    self.slot.counters.abort(cause);
+                    backoff.get_or_insert_with(|| Backoff::new(self.seed())).pause();
+                }
+            }
+        }
+    }
+
+    /// One attempt, from begin to conclusion. Whatever the body returned is handed back, to be dropped outside.
+    #[inline]
+    fn run_once<T, E: TxError>(
+        &self,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+        enlist: bool,
+    ) -> (Result<T, E>, Conclusion<'_>) {
+        let open = Open::enter();
+        let mut tx = Tx::begin(self);
+        let result = body(&mut tx);
+        // In place: a transaction is large, and moving it costs more than an empty one.
+        let conclusion = tx.conclude(&result, enlist);
+        drop(tx);
+        drop(open);
+        (result, conclusion)
+    }
+}
+
+fn never_a_result() -> ! {
+    unreachable!("an interrupt is the engine's own and never the result of a transaction")
+}
