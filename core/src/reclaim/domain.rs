@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use crossbeam_epoch::{Collector, LocalHandle};
 
 use super::expired::{Garbage, expire};
+use crate::seeded;
 
 #[cfg(any(reweave_loom, reweave_shuttle))]
 use crate::sync::Unseen;
@@ -107,6 +108,9 @@ impl Guard<'_> {
     /// # Safety
     /// Nobody who pins from now on may be able to reach the object, and it must be retired only once.
     pub unsafe fn retire(&self, garbage: Garbage) {
+        if seeded("reclaim/no-grace") {
+            return expire(garbage);
+        }
         match &self.pinned {
             // SAFETY: the closure owns what it captures, which may be used by any thread (`Garbage` is Send); that nobody
             // new can reach the object is the caller's promise.

@@ -1,0 +1,177 @@
+//! What comes out of a run: one row for each system and number of threads, with medians and spreads.
+//!
+//! The JSON form is the same for every workload:
+//!
+//! ```json
+//! {
+//!   "machine": { "cpu": "..." },
+//!   "rows": [ {
+//!     "workload": "bank",
+//!     "params": { "accounts": 1024 },
+//!     "system": "reweave",
+//!     "threads": 2,
+//!     "runs": 5,
+//!     "ops_per_sec": { "median": 31e6, "min": 30e6, "max": 32e6 },
+//!     "audits_per_sec": 3.1e6,
+//!     "aborts": { "validation": 1234 },
+//!     "ping_pong_ns": { "median": 103.0, "min": 98.0, "max": 120.0 }
+//!   } ]
+//! }
+//! ```
+//!
+//! - `ops_per_sec`: all operations, audits included, of all threads together.
+//! - `audits_per_sec`: the median; `null` for a workload that has none.
+//! - `aborts`: by cause, the sum over the timed part of all runs; empty for systems that never abort.
+//! - `ping_pong_ns`: the round trips measured directly before and after each run of the row; `null` with one thread, or
+//!   where the process has one core.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::machine::Machine;
+
+/// The result of a benchmark: where it was measured, and what.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What the figures were measured on.
+    pub machine: Machine,
+    /// One row for each number of threads and system, in the order asked for.
+    pub rows: Vec<Row>,
+}
+
+/// The figures of one system at one number of threads.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The workload's name.
+    pub workload: &'static str,
+    /// The workload's options, and the plan's.
+    pub params: Map<String, Value>,
+    /// The system's name.
+    pub system: &'static str,
+    /// How many threads were at work.
+    pub threads: usize,
+    /// How many timed runs the figures are taken from.
+    pub runs: usize,
+    /// Operations a second, of all threads together.
+    pub ops_per_sec: Spread,
+    /// Audits a second (the median), which are among the operations; `None` for a workload without audits.
+    pub audits_per_sec: Option<f64>,
+    /// Aborted attempts by cause, summed over the timed runs.
+    pub aborts: Map<String, Value>,
+    /// Round trip of a cache line in nanoseconds, around the runs of this row.
+    pub ping_pong_ns: Option<Spread>,
+    /// Operations of all timed runs together. For the table; not part of the JSON form.
+    #[serde(skip)]
+    pub ops: u64,
+    /// This system's operations a second over those of the baseline in the same round: the median of these ratios,
+    /// which a drifting machine disturbs less than a ratio of medians. `None` when the baseline was not measured. For
+    /// the table; not part of the JSON form.
+    #[serde(skip)]
+    pub ratio: Option<f64>,
+}
+
+impl Report {
+    /// The JSON form, indented for people.
+    pub fn to_json(&self) -> String {
+        // Nothing in a report can fail to be written: its keys are strings and its numbers finite.
+        serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    }
+}
+
+impl Row {
+    /// What one thread spends on an operation, in nanoseconds, at the median speed.
+    pub fn ns_per_op(&self) -> f64 {
+        self.threads as f64 * 1e9 / self.ops_per_sec.median
+    }
+}
+
+/// The middle and the ends of several measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// The median; of an even number of values the mean of the two in the middle.
+    pub median: f64,
+    /// The smallest value.
+    pub min: f64,
+    /// The largest value.
+    pub max: f64,
+}
+
+impl Spread {
+    /// The spread of some values; `None` of no values.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self {
+            median: median(values),
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
+    }
+}
+
+/// The median of some values; 0 of none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), 0.0);
+        assert_eq!(median(&[3.0]), 3.0);
+        assert_eq!(median(&[9.0, 1.0, 5.0]), 5.0);
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+    }
+
+    #[test]
+    fn spreads() {
+        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[2.0, 8.0, 4.0]), Some(Spread { median: 4.0, min: 2.0, max: 8.0 }));
+    }
+
+    #[test]
+    fn the_json_form_has_exactly_the_promised_keys() {
+        let spread = Spread { median: 2e6, min: 1e6, max: 3e6 };
+        let row = Row {
+            workload: "bank",
+            params: Map::new(),
+            system: "2pl",
+            threads: 2,
+            runs: 3,
+            ops_per_sec: spread,
+            audits_per_sec: Some(5.0),
+            aborts: Map::new(),
+            ping_pong_ns: None,
+            ops: 7,
+            ratio: Some(1.0),
+        };
+        assert_eq!(row.ns_per_op(), 1000.0);
+        let report = Report { machine: Machine::default(), rows: vec![row] };
+        let json: Value = serde_json::from_str(&report.to_json()).unwrap();
+        let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&json), ["machine", "rows"]);
+        let row = &json["rows"][0];
+        let expected = [
+            "workload",
+            "params",
+            "system",
+            "threads",
+            "runs",
+            "ops_per_sec",
+            "audits_per_sec",
+            "aborts",
+            "ping_pong_ns",
+        ];
+        assert_eq!(keys(row), expected);
+        assert_eq!(keys(&row["ops_per_sec"]), ["median", "min", "max"]);
+        assert!(row["ping_pong_ns"].is_null());
+        assert!(row["aborts"].is_object());
+    }
+}

@@ -1,0 +1,237 @@
+//! One timed trial of the bank: warm-up, timed run, and the check of the money.
+//!
+//! Each thread draws operations from a generator of its own and counts in variables of its own, so that nothing is
+//! shared but the bank. All stop at one deadline, counted from the moment that the first of them starts, and the speed is
+//! what all did together over the time from that moment until the last has stopped: so it is right also when threads
+//! share a core and some of them start late.
+//!
+//! A thread looks at the clock once in [`LOOK_EVERY`] units of work, where a transfer is one unit and an audit one for
+//! each [`ACCOUNTS_A_UNIT`] accounts, which costs about a hundredth of the fastest operation, or less.
+//!
+//! The warm-up is a shorter run on the same bank; what it aborts is not counted.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use reweave_core::sync::{Arc, Mutex};
+
+use super::{Bank, Options};
+use crate::workload::zipf::Zipf;
+use crate::workload::{Sample, Trial};
+use crate::{Error, team};
+
+/// Units of work between two looks at the clock.
+const LOOK_EVERY: usize = 256;
+/// How many accounts an audit visits for one unit of work.
+const ACCOUNTS_A_UNIT: usize = 32;
+/// The warm-up's share of the timed run, and its bounds.
+const WARM_UP_SHARE: u32 = 10;
+const WARM_UP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+/// The largest amount of a transfer, a power of two.
+const MAX_AMOUNT: u32 = 64;
+
+/// Opens a bank of type `B`, warms it up, times it, and checks the money at every audit and at the end.
+pub(super) fn trial<B: Bank>(options: &Options, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
+    let bank = Arc::new(B::open(options.accounts, super::BALANCE));
+    let client = Arc::new(Client::new(options, trial.seed));
+    let threads = trial.threads;
+    let work = |length| {
+        let (bank, client, window) = (Arc::clone(&bank), Arc::clone(&client), Arc::new(Window::new(length)));
+        let shared = Arc::clone(&window);
+        let tallies = team::run(threads, move |thread| client.work(&*bank, thread, &shared))
+            .map_err(|cause| Error::Broken { system, threads, cause })?
+            .into_iter()
+            .collect::<Result<Vec<Tally>, Missing>>()
+            .map_err(|missing| Error::Wrong { system, threads, finding: missing.describe("an audit") })?;
+        let end = tallies.iter().map(|tally| tally.end).max();
+        let seconds = end.map_or(length, |end| end - window.start()).as_secs_f64();
+        Ok::<_, Error>((tallies, seconds))
+    };
+
+    work((trial.window / WARM_UP_SHARE).clamp(WARM_UP.0, WARM_UP.1))?;
+    let aborted_before = bank.aborts();
+    let (tallies, seconds) = work(trial.window)?;
+    let aborts = since(&aborted_before, bank.aborts());
+    let sum = |count: fn(&Tally) -> u64| tallies.iter().map(count).sum::<u64>();
+    let (ops, audits) = (sum(|tally| tally.ops), sum(|tally| tally.audits));
+
+    check(bank.audit(), options.money()).map_err(|missing| Error::Wrong {
+        system,
+        threads,
+        finding: missing.describe("the last audit"),
+    })?;
+    Ok(Sample { ops, ops_per_sec: ops as f64 / seconds, audits_per_sec: Some(audits as f64 / seconds), aborts })
+}
+
+/// The time that all threads of a run have in common.
+struct Window {
+    length: Duration,
+    start: Mutex<Option<Instant>>,
+}
+
+impl Window {
+    fn new(length: Duration) -> Self {
+        Self { length, start: Mutex::new(None) }
+    }
+
+    /// The moment at which the first thread asked.
+    fn start(&self) -> Instant {
+        *self.start.lock().get_or_insert_with(Instant::now)
+    }
+}
+
+/// What the threads do, and what they must find.
+pub(super) struct Client {
+    accounts: usize,
+    zipf: Option<Zipf>,
+    /// A random 32-bit number below this means an audit.
+    audits_below: u64,
+    audit_units: usize,
+    money: i64,
+    seed: u64,
+}
+
+/// What one thread did.
+#[derive(Debug)]
+pub(super) struct Tally {
+    ops: u64,
+    audits: u64,
+    end: Instant,
+}
+
+/// Money that an audit found to be too much or, negative, too little.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    found: i64,
+    expected: i64,
+}
+
+impl Client {
+    pub(super) fn new(options: &Options, seed: u64) -> Self {
+        let skewed = options.skew > 0.0;
+        Self {
+            accounts: options.accounts,
+            zipf: skewed.then(|| Zipf::new(options.accounts, options.skew, seed)),
+            audits_below: (u64::from(options.audit_percent) << 32) / 100,
+            audit_units: (options.accounts / ACCOUNTS_A_UNIT).max(1),
+            money: options.money(),
+            seed,
+        }
+    }
+
+    /// Works until the window is over, or until an audit fails.
+    fn work<B: Bank>(&self, bank: &B, thread: usize, window: &Window) -> Result<Tally, Missing> {
+        let mut rng = self.rng(thread);
+        let (mut ops, mut audits) = (0, 0);
+        let start = window.start();
+        loop {
+            let mut units = 0;
+            while units < LOOK_EVERY {
+                let audited = self.step(bank, &mut rng)?;
+                units += if audited { self.audit_units } else { 1 };
+                audits += u64::from(audited);
+                ops += 1;
+            }
+            let now = Instant::now();
+            if now - start >= window.length {
+                return Ok(Tally { ops, audits, end: now });
+            }
+        }
+    }
+
+    /// The generator of one thread. Seeds that are neighbours give sequences that are not.
+    pub(super) fn rng(&self, thread: usize) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.seed ^ (thread as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// One operation; says whether it was an audit.
+    #[inline]
+    pub(super) fn step<B: Bank>(&self, bank: &B, rng: &mut fastrand::Rng) -> Result<bool, Missing> {
+        let bits = rng.u64(..);
+        if bits >> 32 < self.audits_below {
+            check(bank.audit(), self.money)?;
+            return Ok(true);
+        }
+        let (from, to) = self.two_accounts(rng);
+        let amount = 1 + (bits as u32 % MAX_AMOUNT);
+        black_box(bank.transfer(from, to, i64::from(amount)));
+        Ok(false)
+    }
+
+    /// Two different accounts.
+    #[inline]
+    fn two_accounts(&self, rng: &mut fastrand::Rng) -> (usize, usize) {
+        match &self.zipf {
+            None => {
+                let from = rng.usize(..self.accounts);
+                // One of the others: those from `from` on move up by one.
+                let to = rng.usize(..self.accounts - 1);
+                (from, to + usize::from(to >= from))
+            }
+            Some(zipf) => {
+                let from = zipf.draw(rng);
+                loop {
+                    let to = zipf.draw(rng);
+                    if to != from {
+                        return (from, to);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn check(found: i64, expected: i64) -> Result<(), Missing> {
+    if found == expected { Ok(()) } else { Err(Missing { found, expected }) }
+}
+
+impl Missing {
+    fn describe(&self, by: &str) -> String {
+        let Self { found, expected } = *self;
+        let (amount, verb) =
+            if found > expected { (found - expected, "appeared") } else { (expected - found, "vanished") };
+        format!("{by} found {found} where {expected} must be: {amount} {verb}")
+    }
+}
+
+/// The counts of `after` without those of `before`.
+fn since(before: &[(&'static str, u64)], after: Vec<(&'static str, u64)>) -> Vec<(&'static str, u64)> {
+    let earlier = |cause| before.iter().find(|known| known.0 == cause).map_or(0, |known| known.1);
+    after.into_iter().map(|(cause, count)| (cause, count.saturating_sub(earlier(cause)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_accounts_are_two_and_all_are_chosen() {
+        for skew in [0.0, 2.0] {
+            let client = Client::new(&Options { accounts: 5, skew, ..Options::default() }, 1);
+            let mut rng = client.rng(0);
+            let mut seen = [[0; 5]; 5];
+            for _ in 0..5000 {
+                let (from, to) = client.two_accounts(&mut rng);
+                seen[from][to] += 1;
+            }
+            for (from, row) in seen.iter().enumerate() {
+                for (to, &count) in row.iter().enumerate() {
+                    assert_eq!(count == 0, from == to, "skew {skew}: {from} to {to} {count} times");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn aborts_of_the_warm_up_do_not_count() {
+        assert_eq!(since(&[("a", 3)], vec![("a", 5), ("b", 1)]), [("a", 2), ("b", 1)]);
+    }
+
+    #[test]
+    fn missing_money_is_told_by_amount_and_direction() {
+        let told = |found| Missing { found, expected: 100 }.describe("an audit");
+        assert_eq!(told(90), "an audit found 90 where 100 must be: 10 vanished");
+        assert_eq!(told(101), "an audit found 101 where 100 must be: 1 appeared");
+    }
+}

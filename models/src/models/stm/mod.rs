@@ -1,0 +1,76 @@
+//! The transaction engine: its commit protocol, snapshots, waiting, alternatives and reclamation.
+//!
+//! Most models are the client of two threads and two variables, explored completely and without a bound, with two
+//! transactions a thread wherever ties of clock or owner matter. Threads take part explicitly, so that enrolling adds no
+//! steps; all but the reclamation models run on a domain that destroys nothing before its end, for the same reason.
+
+mod alternatives;
+mod commit;
+mod mixed;
+mod reclamation;
+mod snapshot;
+mod waiting;
+
+use reweave_core::reclaim::Domain;
+use reweave_core::sync::{Arc, thread};
+use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
+
+use crate::Model;
+
+/// The engine's models, file by file.
+pub const MODELS: &[&[Model]] =
+    &[commit::MODELS, snapshot::MODELS, waiting::MODELS, alternatives::MODELS, reclamation::MODELS, mixed::MODELS];
+
+/// An engine and two variables.
+struct Pair {
+    engine: Engine,
+    x: TVar<i64>,
+    y: TVar<i64>,
+}
+
+impl Pair {
+    fn new(x: i64, y: i64) -> Arc<Self> {
+        let engine = lasting_engine();
+        let (x, y) = (TVar::new_in(&engine, x), TVar::new_in(&engine, y));
+        Arc::new(Self { engine, x, y })
+    }
+
+    fn load(&self) -> (i64, i64) {
+        (self.x.load(), self.y.load())
+    }
+
+    fn read(&self, tx: &mut Tx<'_>) -> TxResult<(i64, i64)> {
+        Ok((self.x.read(tx)?, self.y.read(tx)?))
+    }
+
+    fn write(&self, tx: &mut Tx<'_>, value: i64) -> TxResult<()> {
+        self.x.write(tx, value)?;
+        self.y.write(tx, value)
+    }
+}
+
+/// An engine whose reclamation is not under test.
+fn lasting_engine() -> Engine {
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    let domain = Domain::deferring();
+    #[cfg(not(any(reweave_loom, reweave_shuttle)))]
+    let domain = Domain::new();
+    Engine::with_domain(domain)
+}
+
+/// Runs `here` on this thread and `there` on another, each with a participation of its own; returns both results.
+fn beside<A, B: Send + 'static>(
+    engine: &Engine,
+    here: impl FnOnce(&Participant) -> A,
+    there: impl FnOnce(&Participant) -> B + Send + 'static,
+) -> (A, B) {
+    let (mine, theirs) = (engine.participate(), engine.participate());
+    let other = thread::spawn(move || there(&theirs));
+    let result = here(&mine);
+    (result, other.join().unwrap())
+}
+
+/// Whether an attempt took effect.
+fn committed<T>(attempt: &Attempt<T>) -> bool {
+    matches!(attempt, Attempt::Committed(_))
+}

@@ -1,0 +1,102 @@
+//! `retry` against commits: no wake-up is lost, in either branch of an alternative.
+//!
+//! A lost wake-up is a deadlock, which both checkers report.
+
+use reweave_stm::check;
+
+use super::{Pair, beside, committed};
+use crate::{Model, Run, Seeded, cover};
+
+/// The models of waiting.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "retry-commit",
+        property: "who waits for a variable is woken by the commit that changes it",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran once", "ran again"],
+        seeded: &[
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/wake-before-publish", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: retry_commit,
+    },
+    Model {
+        name: "retry-two-commits",
+        property: "who waits for two variables to agree is woken by whichever commit makes them",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran once", "ran again"],
+        seeded: &[Seeded { bug: "stm/wake-before-publish", run: Run::loom(), expect: "deadlock" }],
+        body: retry_two_commits,
+    },
+    Model {
+        name: "retry-or-else",
+        property: "who waits in both branches is woken by a change of either",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran once", "ran again"],
+        seeded: &[
+            Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom(), expect: "deadlock" },
+        ],
+        body: retry_or_else,
+    },
+];
+
+fn cover_attempts(attempts: usize) {
+    cover(if attempts == 1 { "ran once" } else { "ran again" });
+}
+
+fn retry_commit() {
+    let pair = Pair::new(0, 0);
+    let there = pair.clone();
+    beside(
+        &pair.engine,
+        |waiter| {
+            let mut attempts = 0;
+            waiter.atomically(|tx| {
+                attempts += 1;
+                check(pair.x.read(tx)? == 1)
+            });
+            cover_attempts(attempts);
+        },
+        move |writer| writer.atomically(|tx| there.x.write(tx, 1)),
+    );
+}
+
+fn retry_two_commits() {
+    let pair = Pair::new(0, 0);
+    let there = pair.clone();
+    beside(
+        &pair.engine,
+        |waiter| {
+            let mut attempts = 0;
+            waiter.atomically(|tx| {
+                attempts += 1;
+                let (x, y) = pair.read(tx)?;
+                check(x + y == 2)
+            });
+            cover_attempts(attempts);
+        },
+        move |writer| {
+            assert!(committed(&writer.attempt(|tx| there.y.write(tx, 1))));
+            assert!(committed(&writer.attempt(|tx| there.x.write(tx, 1))));
+        },
+    );
+}
+
+fn retry_or_else() {
+    let pair = Pair::new(0, 0);
+    let there = pair.clone();
+    beside(
+        &pair.engine,
+        |waiter| {
+            let mut attempts = 0;
+            waiter.atomically(|tx| {
+                attempts += 1;
+                tx.or_else(|tx| check(pair.x.read(tx)? == 1), |tx| check(pair.y.read(tx)? == 1))
+            });
+            cover_attempts(attempts);
+        },
+        move |writer| writer.atomically(|tx| there.x.write(tx, 1)),
+    );
+}

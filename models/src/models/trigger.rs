@@ -1,0 +1,226 @@
+//! The trigger: every operation of the signalling side against every one of the waiting side.
+//!
+//! A lost wake-up shows as a deadlock, a stale one as a wait that returns without a signal, a waiter cell with two owners as
+//! overlapping accesses to an instrumented cell.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, UnsafeCell, thread};
+use reweave_core::trigger::{Trigger, wait_any};
+
+use crate::{Model, Run, Seeded, cover};
+
+/// The trigger's models.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "signal-wait",
+        property: "a parked thread is woken, and sees what happened before the signal",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
+        covers: &["signalled first", "waited first"],
+        seeded: &[
+            Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "trigger/relaxed-signal", run: Run::loom(), expect: "Causality violation" },
+            Seeded { bug: "trigger/register-overwrites-signal", run: Run::shuttle_dfs(), expect: "deadlock" },
+        ],
+        body: signal_wait,
+    },
+    Model {
+        name: "signal-signal",
+        property: "of two signals one wins, and the waiter gets the winner's token",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
+        covers: &["first won", "second won"],
+        seeded: &[Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "deadlock" }],
+        body: signal_signal,
+    },
+    Model {
+        name: "signal-deadline",
+        property: "a wait that a deadline ends either reports the signal or leaves it for the next wait",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
+        covers: &["signal won", "deadline won"],
+        seeded: &[
+            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::shuttle_dfs(), expect: "deadlock" },
+        ],
+        body: signal_deadline,
+    },
+    Model {
+        name: "signal-poll",
+        property: "a polled future is ready, or its latest waker is woken",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
+        covers: &["ready", "woken"],
+        seeded: &[
+            Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "neither ready nor woken" },
+            Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "neither ready nor woken" },
+        ],
+        body: signal_poll,
+    },
+    Model {
+        name: "signal-drop",
+        property: "a dropped future leaves nothing behind and loses no signal",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
+        covers: &["signalled before the drop", "dropped before the signal"],
+        seeded: &[Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "the signal was lost" }],
+        body: signal_drop,
+    },
+    Model {
+        name: "wait-any",
+        property: "a wait for several has one winner, and the losers keep their signals",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["left won", "right won"],
+        seeded: &[
+            Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "the loser's signal was lost" },
+        ],
+        body: wait_for_any,
+    },
+];
+
+/// A trigger, and data that the signaller writes before it signals.
+struct Mailbox {
+    trigger: Trigger,
+    data: UnsafeCell<u32>,
+}
+
+// SAFETY: `data` is written before the signal by the one signaller that a model gives it, and read after the signal.
+unsafe impl Send for Mailbox {}
+// SAFETY: as above.
+unsafe impl Sync for Mailbox {}
+
+impl Mailbox {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { trigger: Trigger::new(), data: UnsafeCell::new(0) })
+    }
+
+    fn post(&self) {
+        // SAFETY: nobody reads before the signal.
+        self.data.with_mut(|data| unsafe { *data = 1 });
+        assert!(self.trigger.signal(7));
+    }
+
+    fn check(&self) {
+        // SAFETY: the signal has been seen.
+        assert_eq!(self.data.with(|data| unsafe { *data }), 1, "the signal was seen without what came before it");
+    }
+}
+
+fn post_elsewhere(mailbox: &Arc<Mailbox>) -> thread::JoinHandle<()> {
+    let mailbox = mailbox.clone();
+    thread::spawn(move || mailbox.post())
+}
+
+fn signal_wait() {
+    let mailbox = Mailbox::new();
+    let signaller = post_elsewhere(&mailbox);
+    cover(if mailbox.trigger.signalled().is_some() { "signalled first" } else { "waited first" });
+    assert_eq!(mailbox.trigger.wait(), 7);
+    mailbox.check();
+    signaller.join().unwrap();
+}
+
+fn signal_signal() {
+    let trigger = Arc::new(Trigger::new());
+    let signallers = [1, 2].map(|token| {
+        let trigger = trigger.clone();
+        thread::spawn(move || trigger.signal(token))
+    });
+    let token = trigger.wait();
+    let won = signallers.map(|signaller| signaller.join().unwrap());
+    assert_eq!(won, [token == 1, token == 2], "the token is that of the one winner");
+    cover(if token == 1 { "first won" } else { "second won" });
+}
+
+fn signal_deadline() {
+    let mailbox = Mailbox::new();
+    let signaller = post_elsewhere(&mailbox);
+    match mailbox.trigger.wait_until(Instant::now()) {
+        Some(token) => {
+            assert_eq!(token, 7);
+            cover("signal won");
+        }
+        None => {
+            cover("deadline won");
+            assert_eq!(mailbox.trigger.wait(), 7);
+        }
+    }
+    mailbox.check();
+    signaller.join().unwrap();
+}
+
+/// A waker that counts its wake-ups.
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: std_arc::Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// `Waker::from` wants the standard library's own `Arc`, whatever the backend.
+mod std_arc {
+    #![allow(clippy::disallowed_types)]
+    pub(super) use std::sync::Arc;
+}
+
+fn counting_waker() -> (std_arc::Arc<Counting>, Waker) {
+    let counting = std_arc::Arc::new(Counting(AtomicUsize::new(0)));
+    (counting.clone(), Waker::from(counting))
+}
+
+fn signal_poll() {
+    let mailbox = Mailbox::new();
+    let signaller = post_elsewhere(&mailbox);
+    let (_, first_waker) = counting_waker();
+    let (woken, second_waker) = counting_waker();
+    let mut wait = pin!(mailbox.trigger.wait_async());
+    // Polled with one waker and then with another: the second is the one that counts.
+    let mut polls =
+        [first_waker, second_waker].into_iter().map(|waker| wait.as_mut().poll(&mut Context::from_waker(&waker)));
+    let ready = polls.any(|poll| poll.is_ready());
+    signaller.join().unwrap();
+    if ready {
+        cover("ready");
+    } else {
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the future is neither ready nor woken");
+        cover("woken");
+        assert_eq!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(7));
+    }
+    mailbox.check();
+}
+
+fn signal_drop() {
+    let mailbox = Mailbox::new();
+    let signaller = post_elsewhere(&mailbox);
+    {
+        let mut wait = pin!(mailbox.trigger.wait_async());
+        let (_, waker) = counting_waker();
+        let _ = wait.as_mut().poll(&mut Context::from_waker(&waker));
+    }
+    cover(if mailbox.trigger.signalled().is_some() {
+        "signalled before the drop"
+    } else {
+        "dropped before the signal"
+    });
+    signaller.join().unwrap();
+    assert_eq!(mailbox.trigger.signalled(), Some(7), "the signal was lost");
+    mailbox.check();
+}
+
+fn wait_for_any() {
+    let triggers = [1, 2].map(|_| Arc::new(Trigger::new()));
+    let signallers = [0, 1].map(|index| {
+        let trigger: Arc<Trigger> = triggers[index].clone();
+        thread::spawn(move || assert!(trigger.signal(index)))
+    });
+    let winner = wait_any(&[&triggers[0], &triggers[1]]);
+    assert!(triggers[winner].signalled().is_some(), "the winner was signalled");
+    cover(if winner == 0 { "left won" } else { "right won" });
+    for signaller in signallers {
+        signaller.join().unwrap();
+    }
+    assert_eq!(triggers[1 - winner].signalled(), Some(1 - winner), "the loser's signal was lost");
+}

@@ -1,0 +1,172 @@
+//! The command as a user meets it: exit codes, what is printed where, and the JSON file.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Runs the command with these words, its output piped.
+fn reweave(words: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_reweave"))
+        .args(words.split_whitespace())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// A path in the temporary folder that is nobody else's.
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("reweave-cli-{}-{name}", std::process::id()))
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for (words, expected) in [
+        ("--help", "Examples:"),
+        ("-h", "bench"),
+        ("bench --help", "bank"),
+        ("bench bank --help", "--audit-percent"),
+        ("doctor --help", "--json"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = reweave(words);
+        assert_eq!(output.status.code(), Some(0), "{words}");
+        assert!(stdout(&output).contains(expected), "{words}: {}", stdout(&output));
+        assert_eq!(stderr(&output), "", "{words}");
+    }
+}
+
+#[test]
+fn no_words_get_the_help() {
+    let output = reweave("");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("Usage: reweave"), "{}", stderr(&output));
+}
+
+#[test]
+fn mistakes_get_one_line_and_exit_code_2() {
+    for (words, expected) in [
+        ("sing", "choose from bench, doctor"),
+        ("bench", "choose from bank"),
+        ("bench bank --systems foo", "unknown system `foo`: choose from reweave, mutex, rwlock, 2pl, stm, fast-stm"),
+        ("bench bank --systems reweave,,2pl", "unknown system ``: choose from"),
+        ("bench bank --layout tight", "choose from padded, packed"),
+        ("bench bank --threads 0", "a whole number from 1 to 1024"),
+        ("bench bank --threads two", "a whole number from 1 to 1024"),
+        ("bench bank --accounts 1", "a whole number from 2 to"),
+        ("bench bank --accounts -4", "a whole number from 2 to"),
+        ("bench bank --audit-percent 101", "a whole number from 0 to 100"),
+        ("bench bank --seconds 0", "a number from 0.001 to 3600"),
+        ("bench bank --seconds NaN", "a number from 0.001 to 3600"),
+        ("bench bank --runs 0", "a whole number from 1 to 1000"),
+        ("bench bank --skew 3", "a number from 0 to 2"),
+        ("bench bank --runs", "needs a value"),
+        ("bench bank --run 3", "--runs"),
+        ("bench bank 7", "was not expected"),
+        ("bench bank --json /no/such/folder/file.json", "cannot be written"),
+        ("bench bank --json /", "folder"),
+        ("doctor --yaml", "choose from --json, --help"),
+    ] {
+        let output = reweave(words);
+        let line = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{words}: {line}");
+        assert_eq!(line.lines().count(), 1, "{words}: {line}");
+        assert!(line.starts_with("error: ") && line.contains(expected), "{words}: {line}");
+        assert_eq!(stdout(&output), "", "{words}");
+    }
+}
+
+#[test]
+fn a_bank_run_prints_a_table_and_writes_json() {
+    let file = scratch("bank.json");
+    fs::write(&file, "what was there before").unwrap();
+    let words = "bench bank --seconds 0.01 --runs 2 --accounts 32 --threads 1,2,2 --audit-percent 20 --skew 0.8";
+    let output = reweave(&format!("{words} --layout packed --seed 7 --json {}", file.display()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "", "quiet when piped");
+
+    let table = stdout(&output);
+    assert!(table.starts_with("bank: 32 accounts, packed, 20% audits, skew 0.8, seed 7\n"), "{table}");
+    for words in [["1", "reweave"], ["1", "2pl"], ["2", "mutex"], ["2", "fast-stm"]] {
+        let rows = table.lines().filter(|line| line.split_whitespace().take(2).eq(words)).count();
+        assert_eq!(rows, 1, "{words:?} in {table}");
+    }
+    assert!(!table.contains('\u{1b}'), "plain text when piped");
+
+    let json: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert!(json["machine"]["versions"]["reweave"].is_string());
+    let rows = json["rows"].as_array().unwrap();
+    let order: Vec<(u64, &str)> =
+        rows.iter().map(|row| (row["threads"].as_u64().unwrap(), row["system"].as_str().unwrap())).collect();
+    let systems = ["reweave", "mutex", "rwlock", "2pl", "stm", "fast-stm"];
+    let expected: Vec<(u64, &str)> =
+        [1, 2].into_iter().flat_map(|threads| systems.map(|system| (threads, system))).collect();
+    assert_eq!(order, expected);
+    for row in rows {
+        assert_eq!(row["workload"], "bank");
+        assert_eq!(row["runs"], 2);
+        assert_eq!(row["params"]["accounts"], 32);
+        assert_eq!(row["params"]["layout"], "packed");
+        assert_eq!(row["params"]["audit_percent"], 20);
+        assert_eq!(row["params"]["skew"], 0.8);
+        assert_eq!(row["params"]["seed"], 7);
+        let speed = |key: &str| row["ops_per_sec"][key].as_f64().unwrap();
+        assert!(0.0 < speed("min") && speed("min") <= speed("median") && speed("median") <= speed("max"), "{row}");
+        let audits = row["audits_per_sec"].as_f64().unwrap();
+        assert!(audits > 0.0 && audits < speed("max"), "{row}");
+        assert!(row["aborts"].as_object().unwrap().values().all(Value::is_u64), "{row}");
+        if row["threads"] == 1 {
+            assert!(row["ping_pong_ns"].is_null(), "{row}");
+        }
+    }
+}
+
+#[test]
+fn chosen_systems_only_and_no_baseline() {
+    let output = reweave("bench bank --seconds 0.002 --runs 1 --accounts 4 --threads 3 --systems stm,mutex,stm");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let table = stdout(&output);
+    let systems: Vec<&str> = table
+        .lines()
+        .filter(|line| line.trim_start().starts_with("3 "))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .filter(|word| !word.starts_with("thread"))
+        .collect();
+    assert_eq!(systems, ["stm", "mutex"], "{table}");
+}
+
+#[test]
+fn doctor_describes_the_machine() {
+    let output = reweave("doctor");
+    assert_eq!(output.status.code(), Some(0));
+    let text = stdout(&output);
+    for heading in ["versions", "compiler", "kernel", "features", "cores", "caches", "NUMA nodes"] {
+        assert!(text.lines().any(|line| line.starts_with(heading)), "{heading} in {text}");
+    }
+    let json: Value = serde_json::from_slice(&reweave("doctor --json").stdout).unwrap();
+    assert!(json["caches"].is_array() && json["numa_nodes"].is_array() && json["versions"]["reweave"].is_string());
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_reweave"))
+        .arg("doctor")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+}
