@@ -86,10 +86,10 @@ impl Barrier {
     fn meet(&self) -> bool {
         let order = if seeded("team/relaxed-barrier") { Ordering::Relaxed } else { Ordering::AcqRel };
         let mut here = self.arrived.fetch_add(1, order) + 1;
-        let mut spins = 0;
+        let mut spins = 0_u32;
         while here < self.members && !seeded("team/no-barrier") {
             spins += 1;
-            if spins % SPINS_BEFORE_YIELD == 0 {
+            if spins.is_multiple_of(SPINS_BEFORE_YIELD) {
                 thread::yield_now()
             } else {
                 hint::spin_loop()

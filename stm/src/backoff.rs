@@ -3,7 +3,7 @@
 use reweave_core::sync::{MODELLED, hint, thread};
 
 /// Spins on a locked variable before a reader gives up its attempt: about the length of a commit of a few variables.
-pub(crate) const READ_SPINS: u32 = if MODELLED { 1 } else { 64 };
+pub(crate) const READ_SPINS: u32 = if MODELLED { 0 } else { 64 };
 
 /// Spins before a step that cannot give up lets other threads run instead.
 const SPINS_BEFORE_YIELD: u32 = if MODELLED { 0 } else { 128 };

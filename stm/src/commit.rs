@@ -16,6 +16,7 @@
 
 use reweave_core::reclaim::{Garbage, Guard};
 use reweave_core::seeded;
+use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::Ordering;
 
 use crate::backoff::Spin;
@@ -48,7 +49,7 @@ pub(crate) fn commit(participant: &Participant, guard: &Guard<'_>, log: &mut Log
 /// Commits one blind write, waiting for the lock instead of giving up: a store outside transactions.
 pub(crate) fn store(participant: &Participant, guard: &Guard<'_>, mut write: Write) {
     // SAFETY: the caller holds a handle to the variable.
-    let var = unsafe { &*write.var };
+    let var = unsafe { write.var.hot() };
     let mut spin = Spin::new();
     write.before = loop {
         match lock(var) {
@@ -66,7 +67,7 @@ pub(crate) fn store(participant: &Participant, guard: &Guard<'_>, mut write: Wri
 #[inline]
 pub(crate) fn unchanged(read: &Read, log: &Log) -> bool {
     // SAFETY: logged variables outlive the pinned transaction.
-    let now = unsafe { (*read.var).orec.load(Ordering::Acquire) };
+    let now = unsafe { read.var.hot() }.orec.load(Ordering::Acquire);
     now.is_still(read.seen) || (now.is_locked() && locked_by_us(read, log))
 }
 
@@ -84,7 +85,7 @@ fn validate(log: &Log) -> bool {
 fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
     for position in 0..writes.len() {
         // SAFETY: logged variables outlive the pinned transaction.
-        let var = unsafe { &*writes[position].var };
+        let var = unsafe { writes[position].var.hot() };
         writes[position].before = loop {
             match lock(var) {
                 Ok(before) => break before,
@@ -104,7 +105,7 @@ fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
 fn release(writes: &[Write]) {
     for write in writes {
         // SAFETY: logged variables outlive the pinned transaction.
-        let var = unsafe { &*write.var };
+        let var = unsafe { write.var.hot() };
         // Release for form's sake: nothing was written under the lock.
         var.orec.store(write.before, Ordering::Release);
     }
@@ -125,13 +126,10 @@ fn lock(var: &Var) -> Result<Orec, Orec> {
 #[inline]
 fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], stamp: Instant) {
     let published = participant.signature(stamp.tick());
-    if seeded("stm/wake-before-publish") {
-        wake(participant, writes);
-    }
     for write in &mut *writes {
         // SAFETY: logged variables outlive the pinned transaction.
-        let var = unsafe { &*write.var };
-        let replaced = var.word.load(Ordering::Relaxed);
+        let var = unsafe { write.var.hot() };
+        let replaced = var.word.load_exclusive();
         let since = write.before.tick();
         if seeded("stm/unlock-before-publish") {
             var.orec.store(published, Ordering::Release);
@@ -140,7 +138,7 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
         if kept {
             let oldest = participant.oldest_instant();
             // SAFETY: we hold the lock and are pinned, and the bound is the registry's.
-            unsafe { var.history.push(replaced, write.destroy, (since, stamp.tick()), oldest, guard) };
+            unsafe { write.var.cold().history.push(replaced, write.destroy, (since, stamp.tick()), oldest, guard) };
         }
         // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
         var.word.store(write.word, Ordering::Release);
@@ -152,9 +150,7 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
         }
     }
     retire(guard, writes);
-    if !seeded("stm/wake-before-publish") {
-        wake(participant, writes);
-    }
+    wake(participant, writes);
 }
 
 /// Retires the words that were replaced and not kept. They were unlinked before, so nobody new can reach them.
@@ -177,7 +173,7 @@ fn retire(guard: &Guard<'_>, writes: &[Write]) {
 #[inline]
 fn wake(participant: &Participant, writes: &[Write]) {
     for write in writes {
-        if write.before.is_waited() {
+        if write.before.is_waited() && !seeded("stm/forget-waiters") {
             participant.engine().waiters.wake(write.var.addr());
         }
     }

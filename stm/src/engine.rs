@@ -1,6 +1,7 @@
 //! The engine: the instance that clock, participants, waiters and reclamation belong to.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 
 use crossbeam_utils::CachePadded;
 use reweave_core::reclaim::{self, Domain};
@@ -13,21 +14,47 @@ use crate::run::Attempt;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
 use crate::tx::Tx;
-use crate::var::Var;
 use crate::waiters::Waiters;
 
 /// A transactional memory of its own. Variables belong to one engine, and transactions use variables of one.
 ///
 /// Most programs use the process-wide engine through [`atomically`], [`snapshot`] and [`TVar::new`](crate::TVar::new).
 /// An engine of one's own keeps a benchmark's counters, a model's executions or a subsystem's conflicts apart. An `Engine`
-/// is a handle: cloning it gives another handle to the same engine.
-#[derive(Clone)]
-pub struct Engine(Which);
+/// is a handle: cloning it gives another handle to the same engine. The engine ends with its last handle, its last variable
+/// and the last thread that takes part; a thread stops taking part when it ends, or when it first uses yet another engine
+/// after nobody else is left.
+pub struct Engine {
+    /// From `Arc::into_raw`; null for the process-wide engine. One word, so that telling engines apart is one comparison.
+    inner: *const Inner,
+}
 
-#[derive(Clone)]
-enum Which {
-    Global,
-    Own(Arc<Inner>),
+// SAFETY: an engine is a counted reference to a value that is Send and Sync (asserted below).
+unsafe impl Send for Engine {}
+// SAFETY: as above.
+unsafe impl Sync for Engine {}
+
+const _: () = {
+    const fn shareable<T: Send + Sync>() {}
+    shareable::<Inner>();
+};
+
+impl Clone for Engine {
+    fn clone(&self) -> Self {
+        if !self.inner.is_null() {
+            // SAFETY: came from `Arc::into_raw`, and our own count keeps it.
+            unsafe { Arc::increment_strong_count(self.inner) };
+        }
+        Self { inner: self.inner }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.inner.is_null() {
+            // SAFETY: gives up the count that this handle holds.
+            unsafe { Arc::decrement_strong_count(self.inner) };
+        }
+    }
 }
 
 /// What an engine consists of.
@@ -59,8 +86,8 @@ pub(crate) struct EngineId(usize);
 impl EngineId {
     /// Refuses variables of other engines: their versions mean nothing to this one's clock.
     #[inline]
-    pub(crate) fn check(self, var: &Var) {
-        if var.engine != self {
+    pub(crate) fn check(self, of_variable: EngineId) {
+        if of_variable != self {
             foreign_variable();
         }
     }
@@ -93,36 +120,33 @@ impl Engine {
 
     /// A new engine that reclaims memory through the given domain.
     pub fn with_domain(domain: Domain) -> Self {
-        Self(Which::Own(Arc::new(Inner::new(domain))))
+        Self { inner: Arc::into_raw(Arc::new(Inner::new(domain))) }
     }
 
     /// The process-wide engine.
     pub const fn global() -> Self {
-        Self(Which::Global)
+        Self { inner: std::ptr::null() }
     }
 
     #[inline]
     pub(crate) fn inner(&self) -> &Inner {
-        match &self.0 {
-            Which::Global => GLOBAL.get(),
-            Which::Own(inner) => inner,
-        }
+        // SAFETY: null, or a value that our count keeps.
+        unsafe { self.inner.as_ref() }.unwrap_or_else(|| GLOBAL.get())
     }
 
     #[inline]
     pub(crate) fn id(&self) -> EngineId {
-        EngineId(match &self.0 {
-            Which::Global => 0,
-            Which::Own(inner) => std::ptr::from_ref::<Inner>(inner).addr(),
-        })
+        EngineId(self.inner.addr())
     }
 
     /// Whether nobody but participants holds this engine: then nobody will ever use it again.
     pub(crate) fn is_abandoned(&self) -> bool {
-        match &self.0 {
-            Which::Global => false,
-            Which::Own(inner) => Arc::strong_count(inner) == inner.registry.len(),
+        if self.inner.is_null() {
+            return false;
         }
+        // SAFETY: came from `Arc::into_raw`; wrapped so that looking at it gives up no count.
+        let inner = ManuallyDrop::new(unsafe { Arc::from_raw(self.inner) });
+        Arc::strong_count(&inner) == inner.registry.len()
     }
 
     /// Runs `body` as one atomic transaction: all of its effects on variables happen at one instant, or none does.
@@ -188,10 +212,7 @@ impl Default for Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
-            Which::Global => "Engine(process-wide)",
-            Which::Own(_) => "Engine(own)",
-        })
+        f.write_str(if self.inner.is_null() { "Engine(process-wide)" } else { "Engine(own)" })
     }
 }
 

@@ -18,6 +18,7 @@ use std::ptr;
 
 use reweave_core::reclaim::{Garbage, Guard};
 use reweave_core::seeded;
+use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::word::{Destroy, Word};
@@ -55,7 +56,7 @@ impl History {
         oldest: u64,
         guard: &Guard,
     ) {
-        let head = self.0.load(Ordering::Relaxed);
+        let head = self.0.load_exclusive();
         let node = Box::into_raw(Box::new(PreImage { word, destroy, since, until, older: AtomicPtr::new(head) }));
         // Release publishes the node's content to a snapshot that loads the head.
         self.0.store(node, Ordering::Release);
@@ -99,7 +100,7 @@ impl History {
     /// Nobody else can reach the variable any more.
     pub(crate) unsafe fn destroy(&self) {
         // SAFETY: by the caller.
-        unsafe { destroy_chain(self.0.load(Ordering::Relaxed).cast()) };
+        unsafe { destroy_chain(self.0.load_exclusive().cast()) };
     }
 }
 
@@ -110,7 +111,7 @@ impl History {
 unsafe fn cut(mut link: &AtomicPtr<PreImage>, oldest: u64, guard: &Guard) {
     let oldest = if seeded("stm/prune-too-much") { u64::MAX } else { oldest };
     loop {
-        let node = link.load(Ordering::Relaxed);
+        let node = link.load_exclusive();
         // SAFETY: the caller holds the lock under which alone nodes are cut off.
         let Some(pre_image) = (unsafe { node.as_ref() }) else { return };
         if pre_image.until < oldest {
@@ -136,6 +137,6 @@ unsafe fn destroy_chain(node: *mut ()) {
             // SAFETY: the chain owns the word.
             unsafe { destroy(pre_image.word) };
         }
-        node = pre_image.older.load(Ordering::Relaxed);
+        node = pre_image.older.load_exclusive();
     }
 }

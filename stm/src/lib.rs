@@ -33,6 +33,7 @@
 //! | `orec` | the ownership record of a variable |
 //! | `word` | values as machine words: in place or behind a pointer |
 //! | `var` | the shared cell behind a [`TVar`] |
+//! | `chunk` | where cells live, hot parts apart from cold ones |
 //! | `history` | older versions and their pruning |
 //! | `log` | read set, write set, savepoints |
 //! | `tx` | reading and writing in a transaction |
@@ -44,6 +45,7 @@
 //! | `engine` | the instance that all of this belongs to |
 
 mod backoff;
+mod chunk;
 mod clock;
 mod commit;
 mod engine;

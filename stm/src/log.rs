@@ -8,7 +8,7 @@ use reweave_core::reclaim::{Garbage, expire};
 use rustc_hash::FxHashMap;
 
 use crate::orec::Orec;
-use crate::var::Var;
+use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
 /// Write sets up to this length are searched linearly.
@@ -19,13 +19,13 @@ const KEPT: usize = 1 << 14;
 /// One read: the variable, and the record under which its value was seen.
 #[derive(Clone, Copy)]
 pub(crate) struct Read {
-    pub(crate) var: *const Var,
+    pub(crate) var: VarPtr,
     pub(crate) seen: Orec,
 }
 
 /// One write: the variable and its new word, which the entry owns until the commit publishes it.
 pub(crate) struct Write {
-    pub(crate) var: *const Var,
+    pub(crate) var: VarPtr,
     pub(crate) word: Word,
     pub(crate) destroy: Option<Destroy>,
     /// While the commit holds the variable's lock: the record from before. Otherwise `NONE`.
@@ -55,7 +55,7 @@ pub(crate) struct Log {
     /// A bit for each variable of the write set; a variable whose bit is clear is not in it.
     filter: u64,
     /// Positions in `writes`, once it is longer than `LINEAR`.
-    index: FxHashMap<*const Var, usize>,
+    index: FxHashMap<VarPtr, usize>,
     /// Words that the current branch replaced in entries older than itself.
     undo: Vec<Replaced>,
     /// Entries before this one belong to an enclosing branch.
@@ -79,11 +79,11 @@ pub(crate) struct Savepoint {
 impl Log {
     /// The position of a variable in the write set.
     #[inline]
-    pub(crate) fn find(&self, var: *const Var) -> Option<usize> {
+    pub(crate) fn find(&self, var: VarPtr) -> Option<usize> {
         if self.filter & filter_bit(var) == 0 { None } else { self.search(var) }
     }
 
-    fn search(&self, var: *const Var) -> Option<usize> {
+    fn search(&self, var: VarPtr) -> Option<usize> {
         if self.writes.len() <= LINEAR {
             self.writes.iter().rposition(|write| write.var == var)
         } else {
@@ -94,7 +94,7 @@ impl Log {
     /// Enters a write; an earlier one to the same variable is replaced, but kept for undoing if it is an enclosing
     /// branch's.
     #[inline]
-    pub(crate) fn write(&mut self, var: *const Var, word: Word, destroy: Option<Destroy>) {
+    pub(crate) fn write(&mut self, var: VarPtr, word: Word, destroy: Option<Destroy>) {
         match self.find(var) {
             None => {
                 self.filter |= filter_bit(var);
@@ -187,7 +187,7 @@ impl Log {
     }
 }
 
-fn filter_bit(var: *const Var) -> u64 {
+fn filter_bit(var: VarPtr) -> u64 {
     // Fibonacci hashing: the top six bits of the product depend on the whole address.
     1 << ((var.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crossbeam_utils::CachePadded;
-use reweave_core::reclaim::Handle;
+use reweave_core::reclaim::{self, Handle};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU64, Ordering};
 use reweave_core::sync::{Arc, MODELLED, Mutex, thread_local};
@@ -26,6 +26,9 @@ const FIRST_OWNER: u16 = 1;
 /// The number with which those commit who came when all others were taken. They share it, so it is no claim to a version,
 /// and they recognise no version as their own.
 const NOBODY: u16 = OWNERS - 1;
+
+/// Collections after which all that was retired before has expired, if nobody is pinned.
+const EPOCHS_TO_EXPIRE: usize = 4;
 
 /// No instant is announced.
 const NONE: u64 = u64::MAX;
@@ -126,8 +129,16 @@ impl Participant {
 }
 
 impl Drop for Participant {
+    /// The last to leave an engine clears up what the domain still keeps: values in there may hold variables, and these
+    /// would keep the engine, which keeps the domain.
     fn drop(&mut self) {
-        self.engine.inner().registry.leave(self.owner, &self.slot);
+        let others = self.engine.inner().registry.leave(self.owner, &self.slot);
+        if others == 0 && !Open::is_entered() {
+            for _ in 0..EPOCHS_TO_EXPIRE {
+                self.handle.pin().flush();
+            }
+            reclaim::reap();
+        }
     }
 }
 
@@ -167,13 +178,15 @@ impl Registry {
         (owner, slot)
     }
 
-    fn leave(&self, owner: u16, slot: &Arc<CachePadded<Slot>>) {
+    /// Ends a participation; returns how many there are left.
+    fn leave(&self, owner: u16, slot: &Arc<CachePadded<Slot>>) -> usize {
         let mut members = self.0.lock();
         members.slots.retain(|other| !Arc::ptr_eq(other, slot));
         members.departed += slot.counters.read();
         if owner != NOBODY {
             members.free_owners.push(owner);
         }
+        members.slots.len()
     }
 
     /// How many threads take part.
@@ -257,7 +270,7 @@ impl Drop for Open {
     #[inline]
     fn drop(&mut self) {
         let _ = OPEN.try_with(|open| open.set(false));
-        reweave_core::reclaim::reap();
+        reclaim::reap();
     }
 }
 

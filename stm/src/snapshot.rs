@@ -16,7 +16,6 @@ use crate::engine::EngineId;
 use crate::orec::Orec;
 use crate::participant::Participant;
 use crate::tvar::TVar;
-use crate::var::Var;
 use crate::word::{self, Word};
 
 /// A consistent view of all variables of an engine at one instant, read-only: see [`snapshot`](crate::snapshot).
@@ -44,7 +43,8 @@ impl<'p> Snapshot<'p> {
     /// is one for each later commit that came between two snapshots.
     ///
     /// # Panics
-    /// When the variable belongs to another engine.
+    /// When the variable belongs to another engine; in a release build, integers, floats, `bool` and `char` of another
+    /// engine may instead give a value of no particular instant.
     #[inline]
     pub fn read<T: Clone + Send + Sync + 'static>(&self, var: &TVar<T>) -> T {
         self.with(var, T::clone)
@@ -53,18 +53,25 @@ impl<'p> Snapshot<'p> {
     /// Lends out the variable's value at the instant of this snapshot, without cloning it.
     ///
     /// # Panics
-    /// When the variable belongs to another engine.
+    /// When the variable belongs to another engine; in a release build, integers, floats, `bool` and `char` of another
+    /// engine may instead give a value of no particular instant.
     #[inline]
     pub fn with<T: Send + Sync + 'static, R>(&self, var: &TVar<T>, use_value: impl FnOnce(&T) -> R) -> R {
-        let word = self.word(var.var());
+        let word = self.word(var);
         // SAFETY: the word is of this variable; a version visible to an announced snapshot is not pruned, and one that is
         // replaced meanwhile is not freed while we are pinned.
         unsafe { word::borrow(word, use_value) }
     }
 
     #[inline]
-    fn word(&self, var: &Var) -> Word {
-        self.engine.check(var);
+    fn word<T: Send + Sync + 'static>(&self, tvar: &TVar<T>) -> Word {
+        // A value behind a pointer is protected by its own engine only. One in place needs no protection, and checking
+        // costs a third of reading it: there, a foreign variable is sure to be refused in a debug build, and in others if
+        // the slow path meets it.
+        if !word::in_place::<T>() || cfg!(debug_assertions) {
+            self.engine.check(tvar.engine_id());
+        }
+        let var = tvar.hot();
         let seen = var.orec.load(Ordering::Acquire);
         if seen.is_unlocked_before(self.instant) {
             let word = var.word.load(Ordering::Acquire);
@@ -73,12 +80,14 @@ impl<'p> Snapshot<'p> {
                 return word;
             }
         }
-        self.word_of_the_past(var)
+        self.engine.check(tvar.engine_id());
+        self.word_of_the_past(tvar)
     }
 
     /// The variable is being replaced, or has been since our instant.
     #[cold]
-    fn word_of_the_past(&self, var: &Var) -> Word {
+    fn word_of_the_past<T: Send + Sync + 'static>(&self, tvar: &TVar<T>) -> Word {
+        let var = tvar.hot();
         let mut spin = Spin::new();
         loop {
             let seen = var.orec.load(Ordering::Acquire);
@@ -86,7 +95,7 @@ impl<'p> Snapshot<'p> {
                 spin.pause();
             } else if seen.tick() >= self.instant.tick() {
                 // The commit that replaced our version pushed it before it published the record we saw.
-                return var.history.at(self.instant.tick());
+                return tvar.cold().history.at(self.instant.tick());
             } else {
                 let word = var.word.load(Ordering::Acquire);
                 if var.orec.load(Ordering::Relaxed) == seen {

@@ -8,13 +8,13 @@ use reweave_core::sync::atomic::Ordering;
 
 use crate::backoff::Spin;
 use crate::commit;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineId};
 use crate::error::TxResult;
 use crate::log::Write;
 use crate::orec::Orec;
 use crate::participant::{self, Open};
 use crate::tx::Tx;
-use crate::var::Var;
+use crate::var::{Cold, Var, VarPtr};
 use crate::word;
 
 /// A shared variable that is read and written in transactions.
@@ -26,7 +26,7 @@ use crate::word;
 /// Integers up to the size of a pointer, floats, `bool` and `char` are kept in the variable itself: writing one allocates
 /// nothing. Values of other types live in an allocation of their own, made by each write.
 pub struct TVar<T: Send + Sync + 'static> {
-    var: *const Var,
+    var: VarPtr,
     engine: Engine,
     value: PhantomData<T>,
 }
@@ -58,7 +58,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     }
 
     fn allocate(engine: &Engine, value: T, padded: bool) -> Self {
-        let var = Var::allocate(engine.id(), word::encode(value), padded);
+        let var = VarPtr::allocate(word::encode(value), padded);
         Self { var, engine: engine.clone(), value: PhantomData }
     }
 
@@ -86,7 +86,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     /// When the variable belongs to another engine than the transaction.
     #[inline]
     pub fn with<R>(&self, tx: &mut Tx<'_>, use_value: impl FnOnce(&T) -> R) -> TxResult<R> {
-        let word = tx.read(self.var())?;
+        let word = tx.read(self.var, self.engine.id())?;
         // SAFETY: the word is of this variable. If it was published, the transaction is pinned since before it was read; if it
         // is pending in the write set, it stays there, as `tx` is borrowed until `use_value` returns.
         Ok(unsafe { word::borrow(word, use_value) })
@@ -102,7 +102,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     #[inline]
     pub fn write(&self, tx: &mut Tx<'_>, value: T) -> TxResult<()> {
         tx.check_alive()?;
-        tx.write(self.var(), word::encode(value), word::destroyer::<T>());
+        tx.write(self.var, self.engine.id(), word::encode(value), word::destroyer::<T>());
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     }
 
     fn current_word(&self) -> word::Word {
-        let var = self.var();
+        let var = self.hot();
         let mut spin = Spin::new();
         loop {
             let seen = var.orec.load(Ordering::Acquire);
@@ -189,26 +189,36 @@ impl<T: Send + Sync + 'static> TVar<T> {
     pub fn older_versions(&self) -> usize {
         let participant = participant::current(&self.engine);
         let _guard = participant.handle.pin();
-        self.var().history.len()
+        self.cold().history.len()
     }
 
     #[inline]
-    pub(crate) fn var(&self) -> &Var {
-        // SAFETY: the cell is retired by its last handle, and we are one.
-        unsafe { &*self.var }
+    pub(crate) fn engine_id(&self) -> EngineId {
+        self.engine.id()
+    }
+
+    #[inline]
+    pub(crate) fn hot(&self) -> &Var {
+        // SAFETY: the variable is retired by its last handle, and we are one.
+        unsafe { self.var.hot() }
+    }
+
+    pub(crate) fn cold(&self) -> &Cold {
+        // SAFETY: as above.
+        unsafe { self.var.cold() }
     }
 }
 
 impl<T: Send + Sync + 'static> Clone for TVar<T> {
     fn clone(&self) -> Self {
-        self.var().add_handle();
+        self.cold().add_handle();
         Self { var: self.var, engine: self.engine.clone(), value: PhantomData }
     }
 }
 
 impl<T: Send + Sync + 'static> Drop for TVar<T> {
     fn drop(&mut self) {
-        if !self.var().remove_handle() {
+        if !self.cold().remove_handle() {
             return;
         }
         {
@@ -216,7 +226,7 @@ impl<T: Send + Sync + 'static> Drop for TVar<T> {
             let guard = participant.handle.pin();
             // SAFETY: the last handle is gone, so nobody new can reach the cell; transactions that have it in their logs are
             // pinned. It was allocated with words of `T`.
-            unsafe { guard.retire(Var::garbage::<T>(self.var)) };
+            unsafe { guard.retire(self.var.garbage::<T>()) };
         }
         if !Open::is_entered() {
             reclaim::reap();

@@ -17,9 +17,9 @@ use crate::commit;
 use crate::engine::EngineId;
 use crate::error::{Cause, Interrupt, InterruptKind, TxError, TxResult, retry};
 use crate::log::{Log, Read};
-use crate::orec::Orec;
+use crate::orec::{AtomicOrec, Orec};
 use crate::participant::Participant;
-use crate::var::Var;
+use crate::var::{Var, VarPtr};
 use crate::waiters::Waiting;
 use crate::word::{Destroy, Word};
 
@@ -71,8 +71,8 @@ impl<'p> Tx<'p> {
     /// The current word of a variable, for this transaction. It stays valid until the transaction ends or writes
     /// the variable.
     #[inline]
-    pub(crate) fn read(&mut self, var: &Var) -> TxResult<Word> {
-        self.engine.check(var);
+    pub(crate) fn read(&mut self, var: VarPtr, engine: EngineId) -> TxResult<Word> {
+        self.engine.check(engine);
         if let Some(position) = self.log.find(var) {
             return self.check_alive().map(|()| self.log.writes[position].word);
         }
@@ -81,20 +81,22 @@ impl<'p> Tx<'p> {
     }
 
     #[inline]
-    fn read_shared(&mut self, var: &Var) -> TxResult<Word> {
+    fn read_shared(&mut self, var: VarPtr) -> TxResult<Word> {
+        // SAFETY: the caller has a handle to the variable.
+        let Var { orec, word } = unsafe { var.hot() };
         // Acquire: the value of this version, and of everything its committer saw, is visible.
-        let mut seen = var.orec.load(Ordering::Acquire);
+        let mut seen = orec.load(Ordering::Acquire);
         loop {
             if !self.sees(seen) {
-                seen = self.make_visible(var)?;
+                seen = self.make_visible(orec)?;
             }
             // Acquire: publishes a boxed value, and keeps the second look at the record behind this load. It pairs with the
             // release in `commit::publish`: seeing a newer word implies seeing the lock that came before it.
-            let word = var.word.load(Ordering::Acquire);
-            let again = var.orec.load(Ordering::Acquire);
+            let value = word.load(Ordering::Acquire);
+            let again = orec.load(Ordering::Acquire);
             if again == seen || seeded("stm/read-without-recheck") {
                 self.log.reads.push(Read { var, seen });
-                return Ok(word);
+                return Ok(value);
             }
             seen = again;
         }
@@ -111,10 +113,10 @@ impl<'p> Tx<'p> {
 
     /// Waits a little for a lock, and extends the transaction to a younger version; returns a record that it sees.
     #[cold]
-    fn make_visible(&mut self, var: &Var) -> TxResult<Orec> {
+    fn make_visible(&mut self, orec: &AtomicOrec) -> TxResult<Orec> {
         let mut spins = 0;
         while self.doomed.is_none() {
-            let seen = var.orec.load(Ordering::Acquire);
+            let seen = orec.load(Ordering::Acquire);
             if self.sees(seen) {
                 return Ok(seen);
             }
@@ -145,8 +147,8 @@ impl<'p> Tx<'p> {
 
     /// Enters a write into the log, which owns the word from now on.
     #[inline]
-    pub(crate) fn write(&mut self, var: &Var, word: Word, destroy: Option<Destroy>) {
-        self.engine.check(var);
+    pub(crate) fn write(&mut self, var: VarPtr, engine: EngineId, word: Word, destroy: Option<Destroy>) {
+        self.engine.check(engine);
         self.log.write(var, word, destroy);
     }
 
@@ -239,7 +241,7 @@ impl<'p> Tx<'p> {
     fn enlist(&self) -> Option<Waiting<'p>> {
         let reads = self.log.reads.iter().map(|read| {
             // SAFETY: what is in the log was alive during this transaction, which is still pinned.
-            let var = unsafe { &*read.var };
+            let var = unsafe { read.var.hot() };
             (read.var.addr(), &var.orec, read.seen)
         });
         self.participant.engine().waiters.enlist(reads)

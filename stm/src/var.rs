@@ -1,49 +1,106 @@
 //! The shared cell behind a `TVar`: what transactions on all threads look at.
 //!
-//! A cell is reached through handles, which it counts, and through the logs of transactions, which it does not: a
-//! transaction is pinned for as long as its log lives, and the last handle *retires* the cell instead of freeing it. So
+//! A variable is reached through handles, which it counts, and through the logs of transactions, which it does not: a
+//! transaction is pinned for as long as its log lives, and the last handle *retires* the variable instead of freeing it. So
 //! a variable may be dropped while any number of transactions have it in their logs.
 
-use crossbeam_utils::CachePadded;
+use std::ptr::NonNull;
+
 use reweave_core::reclaim::Garbage;
+use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 
-use crate::engine::EngineId;
+use crate::chunk;
 use crate::history::History;
 use crate::orec::{AtomicOrec, Orec};
-use crate::word::{self, Destroy, Word};
+use crate::word::{self, Word};
 
-/// The cell of a variable.
+/// The part of a variable that every access needs.
+#[repr(C)]
 pub(crate) struct Var {
     /// Version and lock: see [`Orec`].
     pub(crate) orec: AtomicOrec,
     /// The current value. Written under the lock only.
     pub(crate) word: AtomicPtr<()>,
+}
+
+/// The rest of it.
+pub(crate) struct Cold {
     /// What snapshots may need of the past. Written under the lock only.
     pub(crate) history: History,
-    /// The engine that the variable belongs to.
-    pub(crate) engine: EngineId,
     handles: AtomicU32,
-    padded: bool,
 }
 
 impl Var {
-    /// Allocates a cell with one handle. It is freed by retiring its [`garbage`](Var::garbage).
-    pub(crate) fn allocate(engine: EngineId, word: Word, padded: bool) -> *const Var {
-        let var = Var {
-            orec: AtomicOrec::new(Orec::NEW),
-            word: AtomicPtr::new(word),
-            history: History::new(),
-            engine,
-            handles: AtomicU32::new(1),
-            padded,
-        };
-        if padded {
-            // The cell is at offset 0 of its padding (repr(C) of a single field).
-            Box::into_raw(Box::new(CachePadded::new(var))).cast_const().cast()
-        } else {
-            Box::into_raw(Box::new(var))
+    pub(crate) fn new(word: Word) -> Self {
+        Self { orec: AtomicOrec::new(Orec::NEW), word: AtomicPtr::new(word) }
+    }
+}
+
+/// Where a variable is. Handles and logs hold it; it says nothing about whether the variable is still there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct VarPtr(NonNull<Var>);
+
+impl VarPtr {
+    /// Allocates a variable with one handle. It is freed by retiring its [`garbage`](VarPtr::garbage).
+    pub(crate) fn allocate(word: Word, padded: bool) -> Self {
+        let shape = if padded { &chunk::PADDED } else { &chunk::PACKED };
+        Self(chunk::carve(shape, Var::new(word), Cold::new()))
+    }
+
+    /// The part that every access needs.
+    ///
+    /// # Safety
+    /// The variable must exist for as long as the reference is used: by a handle to it, or because the thread has been
+    /// pinned since a time when there was one.
+    #[inline]
+    pub(crate) unsafe fn hot<'a>(self) -> &'a Var {
+        // SAFETY: by the caller.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The rest of the variable.
+    ///
+    /// # Safety
+    /// As for [`hot`](VarPtr::hot).
+    pub(crate) unsafe fn cold<'a>(self) -> &'a Cold {
+        // SAFETY: by the caller; variables exist in chunks only.
+        unsafe { chunk::cold_part(self.0).as_ref() }
+    }
+
+    /// The variable's address, by which waiters and write sets know it.
+    #[inline]
+    pub(crate) fn addr(self) -> usize {
+        self.0.addr().get()
+    }
+
+    /// A `TVar<T>`'s variable as garbage.
+    ///
+    /// # Safety
+    /// The variable holds words of `T`, and its last handle is gone.
+    pub(crate) unsafe fn garbage<T: Send + 'static>(self) -> Garbage {
+        /// # Safety
+        /// As for [`VarPtr::garbage`]; nobody else can reach the variable any more.
+        unsafe fn destroy<T: 'static>(object: *mut ()) {
+            // SAFETY: by the caller; the block frees the cell and then, being user code, the value.
+            unsafe {
+                let var = VarPtr(NonNull::new_unchecked(object.cast::<Var>()));
+                let word = var.hot().word.load_exclusive();
+                var.cold().history.destroy();
+                chunk::release(var.0);
+                if let Some(destroy) = word::destroyer::<T>() {
+                    destroy(word);
+                }
+            }
         }
+        // SAFETY: `T: Send`, so its values may be dropped by any thread; everything else in a cell is plain memory.
+        unsafe { Garbage::new(self.0.as_ptr().cast(), destroy::<T>) }
+    }
+}
+
+impl Cold {
+    pub(crate) fn new() -> Self {
+        Self { history: History::new(), handles: AtomicU32::new(1) }
     }
 
     /// Counts one more handle.
@@ -52,7 +109,7 @@ impl Var {
         assert!(before < u32::MAX / 2, "more than two thousand million handles to one TVar");
     }
 
-    /// Counts one handle less; whoever is told `true` must retire the cell.
+    /// Counts one handle less; whoever is told `true` must retire the variable.
     #[must_use]
     pub(crate) fn remove_handle(&self) -> bool {
         // Release: our use of the handle comes before the retirement. The fence is the retirer's side of it.
@@ -61,38 +118,5 @@ impl Var {
         }
         fence(Ordering::Acquire);
         true
-    }
-
-    /// The cell of a `TVar<T>` as garbage.
-    ///
-    /// # Safety
-    /// `var` came from [`allocate`](Var::allocate) with a word of `T`, and its last handle is gone.
-    pub(crate) unsafe fn garbage<T: Send + 'static>(var: *const Var) -> Garbage {
-        unsafe fn destroy<T: 'static>(object: *mut ()) {
-            // SAFETY: `object` is the retired cell, which nobody else can reach any more.
-            unsafe { free(object.cast(), word::destroyer::<T>()) };
-        }
-        // SAFETY: `T: Send`, so its values may be dropped by any thread; everything else in a cell is plain memory.
-        unsafe { Garbage::new(var.cast_mut().cast(), destroy::<T>) }
-    }
-}
-
-/// Frees a cell with all it owns.
-///
-/// # Safety
-/// `var` came from [`Var::allocate`], its words are destroyed by `destroy`, and nobody else can reach it.
-unsafe fn free(var: *mut Var, destroy: Option<Destroy>) {
-    // SAFETY: by the caller, who owns the cell; the block frees it last.
-    unsafe {
-        let word = (*var).word.load(Ordering::Relaxed);
-        (*var).history.destroy();
-        if (*var).padded {
-            drop(Box::from_raw(var.cast::<CachePadded<Var>>()));
-        } else {
-            drop(Box::from_raw(var));
-        }
-        if let Some(destroy) = destroy {
-            destroy(word);
-        }
     }
 }

@@ -10,11 +10,12 @@
 //! `W` is cleared by the commit that wakes; one that is left over costs the next commit a look at an empty bucket.
 
 use reweave_core::seeded;
+use reweave_core::sync::atomic::Ordering;
 use reweave_core::sync::{Arc, MODELLED, Mutex};
 use reweave_core::trigger::Trigger;
+use rustc_hash::FxHashSet;
 
 use crate::orec::{AtomicOrec, Orec};
-use reweave_core::sync::atomic::Ordering;
 
 const BUCKETS: usize = if MODELLED { 1 } else { 64 };
 
@@ -83,11 +84,11 @@ fn mark(orec: &AtomicOrec, logged: Orec) -> bool {
     }
 }
 
+/// Each variable once, in the order of first reading: the order must not depend on addresses, which differ from one
+/// execution of a model to the next.
 fn distinct<'a>(reads: impl Iterator<Item = (usize, &'a AtomicOrec, Orec)>) -> Vec<usize> {
-    let mut vars: Vec<usize> = reads.map(|(var, ..)| var).collect();
-    vars.sort_unstable();
-    vars.dedup();
-    vars
+    let mut known = FxHashSet::default();
+    reads.map(|(var, ..)| var).filter(|&var| known.insert(var)).collect()
 }
 
 /// A transaction that is enlisted; dropping it leaves the table as if it had never been there.

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::sync::MODELLED;
+
 /// An object that is no longer reachable, and how to destroy it.
 #[derive(Debug)]
 pub struct Garbage {
@@ -22,8 +24,13 @@ impl Garbage {
         Self { object, destroy }
     }
 
-    /// Destroys the object; a panic of its destructor is contained (the panic hook has reported it by then).
+    /// Destroys the object; a panic of its destructor is contained (the panic hook has reported it by then), except under the
+    /// model checkers, which report what they find by panicking.
     fn destroy(self) {
+        if MODELLED {
+            // SAFETY: as below.
+            return unsafe { (self.destroy)(self.object) };
+        }
         drop(catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: promised to `Garbage::new`; `self` is consumed, so this happens once.
             unsafe { (self.destroy)(self.object) }

@@ -2,10 +2,12 @@
 
 use std::marker::PhantomData;
 
+#[path = "loom_atomic.rs"]
+pub mod atomic;
+
 pub use loom::cell::UnsafeCell;
 pub use loom::hint;
 pub use loom::sync::Arc;
-pub use loom::sync::atomic;
 #[doc(hidden)]
 pub use loom::thread_local as raw_thread_local;
 

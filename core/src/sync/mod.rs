@@ -14,8 +14,15 @@
 //! - [`Lazy`] is the door behind which process-wide defaults live; under a model checker it is made afresh for every
 //!   execution.
 //! - [`thread::park_until`] under a model checker returns at once, as a timer that may fire at any moment.
+//! - Loads under loom are corrected so that none hides another's order from the checker (`loom_atomic.rs`), and
+//!   [`ExclusiveLoad`] is a load that cannot race.
 //! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
 //!   target really asks.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "what the rest of the product must not name is named here"
+)]
 
 #[cfg(all(reweave_loom, reweave_shuttle))]
 compile_error!("`reweave_loom` and `reweave_shuttle` exclude each other: choose one checker per build");
@@ -30,6 +37,7 @@ mod backend;
 #[path = "std.rs"]
 mod backend;
 
+mod exclusive;
 mod fence;
 mod local;
 mod lock;
@@ -38,6 +46,7 @@ pub(crate) mod seeded;
 mod unseen;
 
 pub use backend::{Arc, Lazy, UnsafeCell, atomic, hint, thread};
+pub use exclusive::ExclusiveLoad;
 pub use fence::{fence_after_load, fence_after_rmw};
 #[doc(inline)]
 pub use local::thread_local;

@@ -1,5 +1,4 @@
 //! The facade over shuttle: every access is a scheduling point, memory is sequentially consistent.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub use shuttle::hint;
 pub use shuttle::sync::Arc;

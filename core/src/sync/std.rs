@@ -1,5 +1,4 @@
 //! The facade over the standard library: the build that users run. Everything here is a re-export or inlines away.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::sync;
 

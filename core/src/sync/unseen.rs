@@ -2,7 +2,6 @@
 //!
 //! A modelled lock orders memory between the threads that take it and so hides missing orderings in the code under test.
 //! It must never be held across any operation of the facade: the checkers would block the one thread they run on.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,5 +1,8 @@
 //! The trigger: every operation of the signalling side against every one of the waiting side.
 //!
+//! Under shuttle, whose parked threads may wake for no reason and park again without end, the models that park are searched
+//! and only those that poll are explored exhaustively.
+//!
 //! A lost wake-up shows as a deadlock, a stale one as a wait that returns without a signal, a waiter cell with two owners as
 //! overlapping accesses to an instrumented cell.
 
@@ -19,20 +22,20 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "signal-wait",
         property: "a parked thread is woken, and sees what happened before the signal",
-        runs: &[Run::loom(), Run::shuttle_dfs()],
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["signalled first", "waited first"],
         seeded: &[
             Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "deadlock" },
             Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "deadlock" },
             Seeded { bug: "trigger/relaxed-signal", run: Run::loom(), expect: "Causality violation" },
-            Seeded { bug: "trigger/register-overwrites-signal", run: Run::shuttle_dfs(), expect: "deadlock" },
+            Seeded { bug: "trigger/register-overwrites-signal", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: signal_wait,
     },
     Model {
         name: "signal-signal",
         property: "of two signals one wins, and the waiter gets the winner's token",
-        runs: &[Run::loom(), Run::shuttle_dfs()],
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["first won", "second won"],
         seeded: &[Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "deadlock" }],
         body: signal_signal,
@@ -40,11 +43,11 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "signal-deadline",
         property: "a wait that a deadline ends either reports the signal or leaves it for the next wait",
-        runs: &[Run::loom(), Run::shuttle_dfs()],
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["signal won", "deadline won"],
         seeded: &[
             Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "deadlock" },
-            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::shuttle_dfs(), expect: "deadlock" },
+            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: signal_deadline,
     },

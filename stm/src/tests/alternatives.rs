@@ -1,5 +1,7 @@
 //! The laws of `retry` and `or_else` (Harris et al. 2005), executed.
 
+use reweave_core::sync::thread;
+
 use crate::{Engine, Stop, TVar, TransactionError, Tx, TxResult, atomically, check, retry, try_atomically};
 
 /// Runs `body` on fresh variables and returns its result with what it left behind.
@@ -92,7 +94,7 @@ fn the_reads_of_a_failed_branch_are_validated() {
             |tx| {
                 if attempts == 1 {
                     let gate = gate.clone();
-                    std::thread::spawn(move || gate.store(true)).join().unwrap();
+                    thread::spawn(move || gate.store(true)).join().unwrap();
                 }
                 result.write(tx, 2)
             },

@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use reweave_core::sync::thread;
+
 use crate::{Attempt, Cause, Engine, Stop, TVar, TransactionError, abort, atomically, snapshot, try_atomically};
 
 fn message_of(panic: Box<dyn std::any::Any + Send>) -> String {
@@ -99,7 +101,7 @@ fn a_swallowed_conflict_dooms_the_attempt() {
         let first = a.read(tx)?;
         if attempts == 1 {
             let (a, b) = (a.clone(), b.clone());
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 a.store(1);
                 b.store(1);
             })
@@ -125,7 +127,7 @@ fn one_attempt_reports_what_became_of_it() {
     let conflict = engine.attempt(|tx| {
         let seen = a.read(tx)?;
         let other = a.clone();
-        std::thread::spawn(move || other.store(5)).join().unwrap();
+        thread::spawn(move || other.store(5)).join().unwrap();
         a.write(tx, seen + 1)
     });
     assert_eq!(conflict, Attempt::Conflict(Cause::CommitChanged));

@@ -66,7 +66,12 @@ impl Shared {
 
     fn set(&self, tx: &mut Tx<'_>, var: u8, value: i64) -> Result<(), Stop<()>> {
         let (plain, boxed) = &self.0[usize::from(var)];
-        Ok(if var.is_multiple_of(2) { plain.write(tx, value)? } else { boxed.write(tx, Box::new(value))? })
+        if var.is_multiple_of(2) {
+            plain.write(tx, value)?
+        } else {
+            boxed.write(tx, Box::new(value))?
+        }
+        Ok(())
     }
 
     fn run(&self, tx: &mut Tx<'_>, ops: &[Op]) -> Result<(), Stop<()>> {

@@ -1,6 +1,7 @@
 //! The commit protocol: no anomaly, no torn read, no doomed reader that sees what never was.
 
-use reweave_stm::{Participant, TVar};
+use reweave_core::sync::thread;
+use reweave_stm::{Attempt, Participant};
 
 use super::{Pair, beside, committed};
 use crate::{Model, Run, Seeded, cover};
@@ -21,7 +22,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "lost-update",
-        property: "a counter ends at the number of increments that committed, two a thread",
+        property: "a counter ends at the number of increments that committed",
         runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["all committed", "one aborted"],
         seeded: &[
@@ -29,6 +30,18 @@ pub const MODELS: &[Model] = &[
             Seeded { bug: "stm/read-without-recheck", run: Run::loom(), expect: "an update was lost" },
         ],
         body: lost_update,
+    },
+    Model {
+        name: "lost-updates-in-a-row",
+        property: "the same with two increments a thread, so that ticks and owners tie",
+        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["all committed", "one aborted"],
+        seeded: &[Seeded {
+            bug: "stm/commit-without-validation",
+            run: Run::loom_bounded(3),
+            expect: "an update was lost",
+        }],
+        body: lost_updates_in_a_row,
     },
     Model {
         name: "torn-read",
@@ -91,33 +104,58 @@ pub const MODELS: &[Model] = &[
 
 fn write_skew() {
     let pair = Pair::new(0, 0);
-    let claim = |pair: &Pair, thread: &Participant, mine: fn(&Pair) -> &TVar<i64>| {
-        committed(&thread.attempt(|tx| {
-            let (x, y) = pair.read(tx)?;
-            if x + y == 0 { mine(pair).write(tx, 1) } else { Ok(()) }
-        }))
-    };
     let there = pair.clone();
-    let both = beside(
+    // Each reads what the other writes: in any serial order, one of them reads what the other wrote.
+    let (here, there) = beside(
         &pair.engine,
-        |thread| claim(&pair, thread, |pair| &pair.x),
-        move |thread| claim(&there, thread, |pair| &pair.y),
+        |thread| {
+            thread.attempt(|tx| {
+                pair.x.write(tx, 1)?;
+                pair.y.read(tx)
+            })
+        },
+        move |thread| {
+            thread.attempt(|tx| {
+                there.y.write(tx, 1)?;
+                there.x.read(tx)
+            })
+        },
     );
-    let (x, y) = pair.load();
-    assert!(x + y <= 1, "write skew: both saw nothing claimed, and both claimed");
-    assert!(x + y == 1 || both == (false, false), "a claim that committed is there");
-    cover(if both == (true, true) { "one after the other" } else { "one aborted" });
+    assert_eq!(
+        pair.load(),
+        (i64::from(committed(&here)), i64::from(committed(&there))),
+        "a write that committed is there"
+    );
+    if let (Attempt::Committed(y), Attempt::Committed(x)) = (here, there) {
+        assert!(x + y > 0, "write skew: neither saw what the other wrote");
+        cover("one after the other");
+    } else {
+        cover("one aborted");
+    }
+}
+
+/// Increments x in one attempt; returns how much that added.
+fn increment(pair: &Pair, thread: &Participant) -> i64 {
+    i64::from(committed(&thread.attempt(|tx| pair.x.modify(tx, |x| x + 1))))
 }
 
 fn lost_update() {
     let pair = Pair::new(0, 0);
-    let increment_twice = |pair: &Pair, thread: &Participant| {
-        let increment = || i64::from(committed(&thread.attempt(|tx| pair.x.modify(tx, |x| x + 1))));
-        increment() + increment()
-    };
     let there = pair.clone();
     let (here, there) =
-        beside(&pair.engine, |thread| increment_twice(&pair, thread), move |thread| increment_twice(&there, thread));
+        beside(&pair.engine, |thread| increment(&pair, thread), move |thread| increment(&there, thread));
+    assert_eq!(pair.x.load(), here + there, "an update was lost, or an abort was none");
+    cover(if here + there == 2 { "all committed" } else { "one aborted" });
+}
+
+fn lost_updates_in_a_row() {
+    let pair = Pair::new(0, 0);
+    let there = pair.clone();
+    let (here, there) = beside(
+        &pair.engine,
+        |thread| increment(&pair, thread) + increment(&pair, thread),
+        move |thread| increment(&there, thread) + increment(&there, thread),
+    );
     assert_eq!(pair.x.load(), here + there, "an update was lost, or an abort was none");
     cover(if here + there == 4 { "all committed" } else { "one aborted" });
 }
@@ -141,7 +179,7 @@ fn torn_read() {
 }
 
 fn doomed_reader() {
-    let pair = Pair::new(0, 0);
+    let pair = Pair::new_at_used_tick(0, 0);
     let there = pair.clone();
     let (attempt, ()) = beside(
         &pair.engine,
@@ -158,32 +196,27 @@ fn doomed_reader() {
         },
     );
     match attempt {
-        reweave_stm::Attempt::Committed(0) => cover("saw neither"),
-        reweave_stm::Attempt::Committed(2) => cover("saw both"),
-        reweave_stm::Attempt::Committed(_) => {}
+        Attempt::Committed(0) => cover("saw neither"),
+        Attempt::Committed(2) => cover("saw both"),
+        Attempt::Committed(_) => {}
         _ => cover("aborted"),
     }
 }
 
 fn own_tie() {
     let pair = Pair::new(0, 0);
+    let (mine, theirs) = (pair.engine.participate(), pair.engine.participate());
+    // A commit of this thread at the very tick at which the other one commits.
+    assert!(committed(&mine.attempt(|tx| pair.write(tx, 1))));
     let there = pair.clone();
-    beside(
-        &pair.engine,
-        |thread| {
-            let wrote = committed(&thread.attempt(|tx| pair.write(tx, 1)));
-            thread.attempt(|tx| {
-                let (x, y) = pair.read(tx)?;
-                assert_eq!(x, y, "halves of two commits were seen");
-                assert!(x != 0 || !wrote, "a commit of this thread is missing");
-                cover(if x == 1 { "saw its own" } else { "saw the other's" });
-                Ok(())
-            });
-        },
-        move |thread| {
-            thread.attempt(|tx| there.write(tx, 2));
-        },
-    );
+    let other = thread::spawn(move || assert!(committed(&theirs.attempt(|tx| there.write(tx, 2)))));
+    mine.attempt(|tx| {
+        let (x, y) = pair.read(tx)?;
+        assert_eq!(x, y, "halves of two commits were seen");
+        cover(if x == 1 { "saw its own" } else { "saw the other's" });
+        Ok(())
+    });
+    other.join().unwrap();
 }
 
 fn opposite_orders() {
@@ -216,7 +249,7 @@ fn opposite_orders() {
 }
 
 fn store_transaction() {
-    let pair = Pair::new(0, 0);
+    let pair = Pair::new_at_used_tick(0, 0);
     let there = pair.clone();
     let (attempt, ()) = beside(
         &pair.engine,
@@ -233,9 +266,9 @@ fn store_transaction() {
         },
     );
     match attempt {
-        reweave_stm::Attempt::Committed(0) => cover("saw neither"),
-        reweave_stm::Attempt::Committed(2) => cover("saw both"),
-        reweave_stm::Attempt::Committed(_) => {}
+        Attempt::Committed(0) => cover("saw neither"),
+        Attempt::Committed(2) => cover("saw both"),
+        Attempt::Committed(_) => {}
         _ => cover("aborted"),
     }
 }

@@ -33,8 +33,8 @@ pub const MODELS: &[Model] = &[
         runs: &[Run::shuttle_random(3_000), Run::shuttle_pct(3, 3_000)],
         covers: &["handed over"],
         seeded: &[
-            Seeded { bug: "stm/mark-before-enqueue", run: Run::shuttle_random(3_000), expect: "deadlock" },
-            Seeded { bug: "stm/wake-before-publish", run: Run::shuttle_random(3_000), expect: "deadlock" },
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
+            Seeded { bug: "stm/forget-waiters", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
         ],
         body: queue,
     },

@@ -69,6 +69,13 @@ fn epochs_pass(domain: &Domain) {
     reap();
 }
 
+/// Drops the last of an engine on a thread that then ends, and with it the engine.
+fn end(last_of_engine: impl Send + 'static, domain: Domain) {
+    thread::spawn(move || drop(last_of_engine)).join().unwrap();
+    drop(domain);
+    reap();
+}
+
 fn boxed_read() {
     let domain = Domain::new();
     let engine = Engine::with_domain(domain.clone());
@@ -90,10 +97,7 @@ fn boxed_read() {
         })
     });
     thread.join().unwrap();
-    drop((var, reader, engine));
-    epochs_pass(&domain);
-    drop(domain);
-    reap();
+    end((var, reader, engine), domain);
     assert_eq!(flags.map(|alive| alive.load(Ordering::Relaxed)), [0, 0], "each value is destroyed once");
 }
 
@@ -124,10 +128,6 @@ fn dropped_variable() {
     });
     cover(if matches!(attempt, reweave_stm::Attempt::Committed(())) { "committed" } else { "aborted" });
     thread.join().unwrap();
-    drop((outer, reader, engine));
-    epochs_pass(&domain);
-    epochs_pass(&domain);
-    drop(domain);
-    reap();
+    end((outer, reader, engine), domain);
     assert_eq!(alive.load(Ordering::Relaxed), 0, "the value is destroyed once");
 }

@@ -16,7 +16,7 @@ pub const MODELS: &[Model] = &[
         covers: &["ran once", "ran again"],
         seeded: &[
             Seeded { bug: "stm/mark-before-enqueue", run: Run::loom(), expect: "deadlock" },
-            Seeded { bug: "stm/wake-before-publish", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/forget-waiters", run: Run::loom(), expect: "deadlock" },
             Seeded { bug: "stm/mark-before-enqueue", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: retry_commit,
@@ -26,7 +26,7 @@ pub const MODELS: &[Model] = &[
         property: "who waits for two variables to agree is woken by whichever commit makes them",
         runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
-        seeded: &[Seeded { bug: "stm/wake-before-publish", run: Run::loom(), expect: "deadlock" }],
+        seeded: &[Seeded { bug: "stm/forget-waiters", run: Run::loom(), expect: "deadlock" }],
         body: retry_two_commits,
     },
     Model {
