@@ -26,12 +26,19 @@ const DIRTY: u64 = 1;
 const LAG_SHIFT: u32 = 1;
 const LAG_MAX: u64 = (1 << 13) - 1;
 const TICK_SHIFT: u32 = 14;
+const TICK_MAX: u64 = u64::MAX >> TICK_SHIFT;
 
 /// One value of the clock word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Instant(u64);
 
 impl Instant {
+    /// # Panics
+    /// At the last tick. Nobody holds a lock when the clock is moved.
+    fn check_range(self) {
+        assert!(self.tick() < TICK_MAX, "the clock of this engine has run through its 2^50 ticks: use a new engine");
+    }
+
     #[inline]
     pub(crate) fn tick(self) -> u64 {
         self.0 >> TICK_SHIFT
@@ -52,11 +59,13 @@ impl Instant {
     }
 
     fn next_tick(self) -> Self {
+        self.check_range();
         let lag = (self.lag() + 1).min(LAG_MAX);
         Self((self.tick() + 1) << TICK_SHIFT | lag << LAG_SHIFT)
     }
 
     fn next_snapshot(self) -> Self {
+        self.check_range();
         Self((self.tick() + 1) << TICK_SHIFT)
     }
 }
@@ -77,7 +86,9 @@ impl Clock {
     pub(crate) fn begin(&self) -> u64 {
         let now = Instant(self.0.load(Ordering::Acquire));
         // Store-load handshake with `stamp`: they lock, then load the clock; we load the clock, then their locks.
-        fence_after_load();
+        if !seeded("stm/begin-without-fence") {
+            fence_after_load();
+        }
         now.tick()
     }
 
@@ -89,10 +100,18 @@ impl Clock {
             fence_after_rmw();
         }
         let now = Instant(self.0.load(Ordering::Acquire));
-        if now.is_dirty() || seeded("stm/stamp-leaves-clean") {
-            return now;
+        let stamp = if now.is_dirty() || seeded("stm/stamp-leaves-clean") {
+            now
+        } else {
+            Instant(self.0.fetch_or(DIRTY, Ordering::AcqRel) | DIRTY)
+        };
+        // Between the clock and validation: a commit of an earlier tick that is not published yet has locked its variables
+        // before the clock moved on, and validation must see that. Otherwise ticks could contradict the order in which
+        // commits read and write, and an instant would not be a prefix of it.
+        if !seeded("stm/validate-without-fence") {
+            fence_after_load();
         }
-        Instant(self.0.fetch_or(DIRTY, Ordering::AcqRel) | DIRTY)
+        stamp
     }
 
     /// A tick above `seen`, at which everything stamped `seen` is visible; moves the clock if it must.
@@ -106,7 +125,9 @@ impl Clock {
                 Err(current) => now = Instant(current),
             }
         }
-        fence_after_load();
+        if !seeded("stm/tick-without-fence") {
+            fence_after_load();
+        }
         now.tick()
     }
 
@@ -120,8 +141,10 @@ impl Clock {
             // nothing shared is written.
             if !now.is_dirty() && now.lag() == 0 {
                 announce(now.tick());
-                // Orders the announcement before the load (against `horizon`), and that before our reads (`stamp`).
-                fence(Ordering::SeqCst);
+                // The announcement before the load: against `horizon`, which loads the clock and then the announcements.
+                if !seeded("stm/share-without-fence") {
+                    fence(Ordering::SeqCst);
+                }
                 let again = Instant(self.0.load(Ordering::Acquire));
                 if again == now {
                     fence_after_load();
@@ -132,10 +155,12 @@ impl Clock {
             }
             let next = now.next_snapshot();
             announce(next.tick());
-            fence(Ordering::SeqCst);
+            // Release: who sees the clock at `next` or later sees the announcement too.
             match self.0.compare_exchange(now.0, next.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    fence_after_rmw();
+                    if !seeded("stm/snapshot-without-fence") {
+                        fence_after_rmw();
+                    }
                     return next.tick();
                 }
                 Err(current) => now = Instant(current),
@@ -147,7 +172,7 @@ impl Clock {
     /// read at this tick or a later one.
     pub(crate) fn horizon(&self) -> u64 {
         let now = Instant(self.0.load(Ordering::Acquire));
-        fence(Ordering::SeqCst);
+        fence_after_load();
         now.tick()
     }
 }

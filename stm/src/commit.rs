@@ -106,8 +106,13 @@ fn release(writes: &[Write]) {
     for write in writes {
         // SAFETY: logged variables outlive the pinned transaction.
         let var = unsafe { write.var.hot() };
-        // Release for form's sake: nothing was written under the lock.
-        var.orec.store(write.before, Ordering::Release);
+        let mut before = write.before;
+        if seeded("stm/abort-forgets-waiters") {
+            before = before.unwaited();
+        }
+        // Release: nothing was written under the lock, but whoever acquires this store must see what the last commit to the
+        // variable published, and our store ends the chain of that commit's.
+        var.orec.store(before, Ordering::Release);
     }
 }
 

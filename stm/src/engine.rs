@@ -4,12 +4,12 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 
 use crossbeam_utils::CachePadded;
-use reweave_core::reclaim::{self, Domain};
+use reweave_core::reclaim::Domain;
 use reweave_core::sync::{Arc, Lazy};
 
 use crate::clock::Clock;
 use crate::error::{Stop, TransactionError, TxResult};
-use crate::participant::{self, Open, Participant, Registry};
+use crate::participant::{self, Participant, Registry};
 use crate::run::Attempt;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
@@ -21,8 +21,12 @@ use crate::waiters::Waiters;
 /// Most programs use the process-wide engine through [`atomically`], [`snapshot`] and [`TVar::new`](crate::TVar::new).
 /// An engine of one's own keeps a benchmark's counters, a model's executions or a subsystem's conflicts apart. An `Engine`
 /// is a handle: cloning it gives another handle to the same engine. The engine ends with its last handle, its last variable
-/// and the last thread that takes part; a thread stops taking part when it ends, or when it first uses yet another engine
-/// after nobody else is left.
+/// and the last thread that takes part; a thread stops taking part when it ends, when it [`leave`](Engine::leave)s, or when
+/// it first uses yet another engine after nobody else is left.
+///
+/// Values that commits have replaced and variables that have been dropped are destroyed some time later, at the end of a
+/// transaction, snapshot, `load`, `store` or drop of a `TVar` on *any* thread that takes part. Do not hold there what such a
+/// destructor locks. A destructor that panics is contained: the panic hook reports it, and nobody else notices.
 pub struct Engine {
     /// From `Arc::into_raw`; null for the process-wide engine. One word, so that telling engines apart is one comparison.
     inner: *const Inner,
@@ -73,9 +77,7 @@ struct Reaper;
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        if !Open::is_entered() {
-            reclaim::reap();
-        }
+        participant::reap_outside_transactions();
     }
 }
 
@@ -196,6 +198,12 @@ impl Engine {
     /// Enrols the caller explicitly, which saves each transaction the look-up of its thread's participation.
     pub fn participate(&self) -> Participant {
         Participant::new(self)
+    }
+
+    /// Ends the calling thread's participation, which its next use of the engine begins anew. A long-lived thread gives back
+    /// with it what the engine keeps for it; if it is the last, everything that waits to be reclaimed is.
+    pub fn leave(&self) {
+        participant::leave(self);
     }
 
     /// What the engine has done so far.

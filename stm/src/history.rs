@@ -16,7 +16,7 @@
 
 use std::ptr;
 
-use reweave_core::reclaim::{Garbage, Guard};
+use reweave_core::reclaim::{Garbage, Guard, expire};
 use reweave_core::seeded;
 use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::{AtomicPtr, Ordering};
@@ -134,8 +134,8 @@ unsafe fn destroy_chain(node: *mut ()) {
         // SAFETY: made by `Box::into_raw` in `push` and reachable by nobody else.
         let pre_image = unsafe { Box::from_raw(node) };
         if let Some(destroy) = pre_image.destroy {
-            // SAFETY: the chain owns the word.
-            unsafe { destroy(pre_image.word) };
+            // SAFETY: the chain owns the word, whose type is Send. It is user code to destroy, so it goes on its own.
+            expire(unsafe { Garbage::new(pre_image.word, destroy) });
         }
         node = pre_image.older.load_exclusive();
     }

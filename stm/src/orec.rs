@@ -73,6 +73,11 @@ impl Orec {
         Self(self.0 | WAITED)
     }
 
+    /// The record without its waiters: for a seeded bug.
+    pub(crate) fn unwaited(self) -> Self {
+        Self(self.0 & !WAITED)
+    }
+
     /// Whether both are the same version in the same state, waiters aside: a record that got locked differs.
     #[inline]
     pub(crate) fn is_still(self, logged: Orec) -> bool {

@@ -113,7 +113,7 @@ impl Participant {
 
     /// A number that differs between the threads of an engine.
     pub(crate) fn seed(&self) -> u32 {
-        u32::from(self.owner)
+        u32::from(self.owner) ^ (std::ptr::from_ref(&*self.slot).addr() >> 7) as u32
     }
 
     /// A bound below which no snapshot reads or will ever read.
@@ -211,7 +211,12 @@ impl Registry {
 }
 
 thread_local! {
-    static PARTICIPANTS: RefCell<Vec<(EngineId, Rc<Participant>)>> = const { RefCell::new(Vec::new()) };
+    static PARTICIPANTS: RefCell<Vec<(EngineId, Rc<Participant>)>> = {
+        // A thread's locals end in the reverse order of their first use, and what participations leave behind at their end
+        // needs the thread's list of expired objects: so that list comes first.
+        reclaim::reap();
+        RefCell::new(Vec::new())
+    };
 }
 
 thread_local! {
@@ -246,6 +251,21 @@ fn enrol(engine: &Engine, participants: &RefCell<Vec<(EngineId, Rc<Participant>)
     participant
 }
 
+/// Ends the calling thread's participation in an engine, if it has one.
+pub(crate) fn leave(engine: &Engine) {
+    let take = || {
+        PARTICIPANTS.try_with(|participants| {
+            let mut participants = participants.borrow_mut();
+            let position = participants.iter().position(|(id, _)| *id == engine.id())?;
+            Some(participants.swap_remove(position))
+        })
+    };
+    // What clearing up destroys may hold variables, whose end makes the thread take part once more.
+    while let Ok(Some(participant)) = take() {
+        drop(participant);
+    }
+}
+
 /// The thread's right to have a transaction open; at most one exists a thread.
 pub(crate) struct Open(());
 
@@ -277,6 +297,14 @@ impl Drop for Open {
 impl fmt::Debug for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Participant").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// Destroys what has expired on this thread, unless a transaction is open: then its end does.
+#[inline]
+pub(crate) fn reap_outside_transactions() {
+    if !Open::is_entered() {
+        reclaim::reap();
     }
 }
 

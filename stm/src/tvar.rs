@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use reweave_core::reclaim;
 use reweave_core::sync::atomic::Ordering;
+use reweave_core::sync::fence_after_load;
 
 use crate::backoff::Spin;
 use crate::commit;
@@ -25,10 +25,19 @@ use crate::word;
 ///
 /// Integers up to the size of a pointer, floats, `bool` and `char` are kept in the variable itself: writing one allocates
 /// nothing. Values of other types live in an allocation of their own, made by each write.
+///
+/// A handle cannot be taken for one of a related type, as a value could then be stored that others must not see:
+/// ```compile_fail
+/// use reweave_stm::TVar;
+/// fn narrower(var: TVar<for<'a> fn(&'a str)>) -> TVar<fn(&'static str)> {
+///     var
+/// }
+/// ```
 pub struct TVar<T: Send + Sync + 'static> {
     var: VarPtr,
     engine: Engine,
-    value: PhantomData<T>,
+    /// Invariant in `T`: a handle both gives and takes values.
+    value: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: a variable hands out `&T` and drops `T` on any thread, and `T` is Send and Sync; its cell is atomics only.
@@ -101,9 +110,8 @@ impl<T: Send + Sync + 'static> TVar<T> {
     /// When the variable belongs to another engine than the transaction.
     #[inline]
     pub fn write(&self, tx: &mut Tx<'_>, value: T) -> TxResult<()> {
-        tx.check_alive()?;
-        tx.write(self.var, self.engine.id(), word::encode(value), word::destroyer::<T>());
-        Ok(())
+        // Encoded by the log once nothing can fail any more: until then the value is dropped as any other.
+        tx.write(self.var, self.engine.id(), word::destroyer::<T>(), || word::encode(value))
     }
 
     /// Sets the variable to a function of its value.
@@ -145,14 +153,27 @@ impl<T: Send + Sync + 'static> TVar<T> {
             // SAFETY: a value kept in place needs no protection.
             return unsafe { word::borrow(self.current_word(), T::clone) };
         }
+        self.while_pinned(|| {
+            // SAFETY: pinned since before the word was read.
+            unsafe { word::borrow(self.current_word(), T::clone) }
+        })
+    }
+
+    /// Runs `look` with the thread pinned; destroys what has expired meanwhile, as the end of a transaction does.
+    fn while_pinned<R>(&self, look: impl FnOnce() -> R) -> R {
         let participant = participant::current(&self.engine);
-        let _guard = participant.handle.pin();
-        // SAFETY: pinned since before the word was read.
-        unsafe { word::borrow(self.current_word(), T::clone) }
+        let guard = participant.handle.pin();
+        let seen = look();
+        drop(guard);
+        participant::reap_outside_transactions();
+        seen
     }
 
     fn current_word(&self) -> word::Word {
         let var = self.hot();
+        // As a transaction does when it begins: orders this load behind whatever the thread has seen before, for those
+        // who serialise by their fences.
+        fence_after_load();
         let mut spin = Spin::new();
         loop {
             let seen = var.orec.load(Ordering::Acquire);
@@ -187,9 +208,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
 
     /// How many older versions of the variable exist at the moment, for the snapshots that may need them.
     pub fn older_versions(&self) -> usize {
-        let participant = participant::current(&self.engine);
-        let _guard = participant.handle.pin();
-        self.cold().history.len()
+        self.while_pinned(|| self.cold().history.len())
     }
 
     #[inline]
@@ -228,9 +247,7 @@ impl<T: Send + Sync + 'static> Drop for TVar<T> {
             // pinned. It was allocated with words of `T`.
             unsafe { guard.retire(self.var.garbage::<T>()) };
         }
-        if !Open::is_entered() {
-            reclaim::reap();
-        }
+        participant::reap_outside_transactions();
     }
 }
 

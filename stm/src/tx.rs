@@ -147,14 +147,22 @@ impl<'p> Tx<'p> {
 
     /// Enters a write into the log, which owns the word from now on.
     #[inline]
-    pub(crate) fn write(&mut self, var: VarPtr, engine: EngineId, word: Word, destroy: Option<Destroy>) {
+    pub(crate) fn write(
+        &mut self,
+        var: VarPtr,
+        engine: EngineId,
+        destroy: Option<Destroy>,
+        encode: impl FnOnce() -> Word,
+    ) -> TxResult<()> {
         self.engine.check(engine);
-        self.log.write(var, word, destroy);
+        self.check_alive()?;
+        self.log.write(var, encode(), destroy);
+        Ok(())
     }
 
     /// Fails if this attempt is doomed.
     #[inline]
-    pub(crate) fn check_alive(&self) -> TxResult<()> {
+    fn check_alive(&self) -> TxResult<()> {
         if self.doomed.is_some() { Err(CONFLICT) } else { Ok(()) }
     }
 

@@ -6,7 +6,7 @@
 
 use std::ptr::NonNull;
 
-use reweave_core::reclaim::Garbage;
+use reweave_core::reclaim::{Garbage, expire};
 use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 
@@ -82,14 +82,14 @@ impl VarPtr {
         /// # Safety
         /// As for [`VarPtr::garbage`]; nobody else can reach the variable any more.
         unsafe fn destroy<T: 'static>(object: *mut ()) {
-            // SAFETY: by the caller; the block frees the cell and then, being user code, the value.
+            // SAFETY: by the caller. Values are user code to destroy: each goes on its own, after this.
             unsafe {
                 let var = VarPtr(NonNull::new_unchecked(object.cast::<Var>()));
                 let word = var.hot().word.load_exclusive();
                 var.cold().history.destroy();
                 chunk::release(var.0);
                 if let Some(destroy) = word::destroyer::<T>() {
-                    destroy(word);
+                    expire(Garbage::new(word, destroy));
                 }
             }
         }
@@ -106,7 +106,10 @@ impl Cold {
     /// Counts one more handle.
     pub(crate) fn add_handle(&self) {
         let before = self.handles.fetch_add(1, Ordering::Relaxed);
-        assert!(before < u32::MAX / 2, "more than two thousand million handles to one TVar");
+        if before > u32::MAX / 2 {
+            self.handles.fetch_sub(1, Ordering::Relaxed);
+            panic!("more than two thousand million handles to one TVar");
+        }
     }
 
     /// Counts one handle less; whoever is told `true` must retire the variable.

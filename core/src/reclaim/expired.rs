@@ -31,10 +31,17 @@ impl Garbage {
             // SAFETY: as below.
             return unsafe { (self.destroy)(self.object) };
         }
-        drop(catch_unwind(AssertUnwindSafe(|| {
+        contain(|| {
             // SAFETY: promised to `Garbage::new`; `self` is consumed, so this happens once.
             unsafe { (self.destroy)(self.object) }
-        })));
+        });
+    }
+}
+
+/// Runs user code whose panic must not reach us. What the panic carried is leaked: dropping it could panic again.
+pub(crate) fn contain(user_code: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user_code)) {
+        std::mem::forget(payload);
     }
 }
 

@@ -40,15 +40,15 @@ mod wait;
 mod tests;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use crate::reclaim::contain;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread::Thread;
 use crate::sync::{Arc, UnsafeCell};
 use crate::{seeded, sync};
 
-pub use wait::{Wait, wait_any};
+pub use wait::{Forward, Wait, wait_any};
 
 const PHASE: usize = 0b11;
 /// Not signalled, nobody waits.
@@ -97,13 +97,15 @@ enum Waiter {
 }
 
 impl Waiter {
-    fn wake(self) {
+    /// Wakes, or says which trigger to signal next.
+    fn wake(self) -> Option<(Arc<Trigger>, usize)> {
         match self {
             Waiter::Thread(thread) => thread.unpark(),
             // A waker is user code: its panic must not reach the signaller, who may have others left to wake.
-            Waiter::Task(waker) => drop(catch_unwind(AssertUnwindSafe(|| waker.wake()))),
-            Waiter::Forward(next, token) => drop(next.signal(token)),
+            Waiter::Task(waker) => contain(|| waker.wake()),
+            Waiter::Forward(next, token) => return Some((next, token)),
         }
+        None
     }
 }
 
@@ -122,12 +124,22 @@ impl Trigger {
     /// When `token` is above [`MAX_TOKEN`].
     pub fn signal(&self, token: usize) -> bool {
         assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
+        let (won, mut next) = self.signal_here(token);
+        // A chain of forwards is followed here, not on the stack.
+        while let Some((trigger, token)) = next {
+            next = trigger.signal_here(token).1;
+        }
+        won
+    }
+
+    /// Signals this trigger; returns whether that was the first time, and whom to signal next.
+    fn signal_here(&self, token: usize) -> (bool, Option<(Arc<Trigger>, usize)>) {
         // Release publishes what the signaller did before; acquire takes over the waiter cell from `register`.
         let success = if seeded("trigger/relaxed-signal") { Ordering::Relaxed } else { Ordering::AcqRel };
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state & PHASE == SIGNALLED {
-                return false;
+                return (false, None);
             }
             let signalled = SIGNALLED | token << 2;
             match self.state.compare_exchange(state, signalled, success, Ordering::Relaxed) {
@@ -137,9 +149,9 @@ impl Trigger {
         }
         if state == WAITING && !seeded("trigger/signal-without-wake") {
             let waiter = self.take_waiter();
-            waiter.expect("phase WAITING means that the cell holds a waiter").wake();
+            return (true, waiter.expect("phase WAITING means that the cell holds a waiter").wake());
         }
-        true
+        (true, None)
     }
 
     /// The token of the signal, if it has come. One load.

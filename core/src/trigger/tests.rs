@@ -82,6 +82,23 @@ fn wait_any_reports_one_winner_and_frees_the_losers() {
 }
 
 #[test]
+fn a_failed_wait_any_leaves_the_others_usable() {
+    let (a, b) = (Trigger::new(), Trigger::new());
+    let twice = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_any(&[&a, &b, &b])));
+    assert!(twice.is_err(), "one of them occurs twice");
+    assert_eq!(format!("{a:?} {b:?}"), "Trigger(idle) Trigger(idle)");
+}
+
+#[test]
+fn a_long_chain_of_forwards_needs_no_stack() {
+    let chain: Vec<Arc<Trigger>> = (0..100_000).map(|_| Arc::new(Trigger::new())).collect();
+    let forwards: Vec<_> = chain.windows(2).map(|pair| pair[0].forward(&pair[1], 5)).collect();
+    assert!(chain[0].signal(1));
+    assert_eq!(chain.last().unwrap().signalled(), Some(5));
+    drop(forwards);
+}
+
+#[test]
 #[should_panic(expected = "one waiter at a time")]
 fn a_second_waiter_is_refused() {
     let trigger = Trigger::new();

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::{Trigger, Waiter};
+use super::{MAX_TOKEN, Trigger, Waiter};
 use crate::sync::{Arc, thread};
 
 impl Trigger {
@@ -52,51 +52,55 @@ impl Trigger {
         }
     }
 
-    /// A future that is ready, with the token, at the signal. Dropping it withdraws from the trigger.
+    /// A future that is ready, with the token, at the signal. Dropping it withdraws from the trigger; one that is forgotten
+    /// instead keeps the place of the one waiter.
     pub fn wait_async(&self) -> Wait<'_> {
         Wait { trigger: self, registered: false }
     }
 
     /// Arranges that the signal is passed on to `next`, with `token`; if it has come already, that happens now.
     ///
-    /// Takes the place of the one waiter until [`cancel_forward`](Trigger::cancel_forward) or the signal.
+    /// Takes the place of the one waiter until the returned [`Forward`] is dropped, or the signal.
     ///
     /// # Panics
-    /// When somebody else waits on this trigger already.
-    pub fn forward(&self, next: &Arc<Trigger>, token: usize) {
+    /// When somebody else waits on this trigger already, or `token` is above [`MAX_TOKEN`].
+    pub fn forward(&self, next: &Arc<Trigger>, token: usize) -> Forward<'_> {
+        assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
         if self.register(Waiter::Forward(next.clone(), token)).is_err() {
             next.signal(token);
         }
+        Forward(self)
     }
+}
 
-    /// Ends a [`forward`](Trigger::forward). Afterwards no signal will be passed on by it that has not started to be.
-    pub fn cancel_forward(&self) {
-        self.withdraw();
+/// A signal that will be passed on: see [`Trigger::forward`]. Dropping it ends that, unless the signal has come.
+#[derive(Debug)]
+#[must_use = "dropping it ends the forwarding"]
+pub struct Forward<'a>(&'a Trigger);
+
+impl Drop for Forward<'_> {
+    fn drop(&mut self) {
+        self.0.withdraw();
     }
 }
 
 /// Blocks until one of `triggers` is signalled, and returns its index. The others keep their signals for a later wait.
 ///
-/// If several are signalled already, the lowest index wins. One allocation; a registration and a withdrawal a trigger.
+/// If several are signalled already, the lowest index wins. Two allocations; a registration and a withdrawal a trigger.
 ///
 /// # Panics
-/// When `triggers` is empty, or somebody else waits on one of them already.
+/// When `triggers` is empty, or somebody else waits on one of them already (or one occurs twice).
 pub fn wait_any(triggers: &[&Trigger]) -> usize {
     assert!(!triggers.is_empty(), "wait_any needs at least one trigger");
     let first = Arc::new(Trigger::new());
-    let mut registered = 0;
+    let mut forwards = Vec::with_capacity(triggers.len());
     for (index, trigger) in triggers.iter().enumerate() {
-        trigger.forward(&first, index);
-        registered = index + 1;
+        forwards.push(trigger.forward(&first, index));
         if first.signalled().is_some() {
             break;
         }
     }
-    let winner = first.wait();
-    for trigger in &triggers[..registered] {
-        trigger.cancel_forward();
-    }
-    winner
+    first.wait()
 }
 
 /// The future of [`Trigger::wait_async`].

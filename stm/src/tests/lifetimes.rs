@@ -158,3 +158,65 @@ fn an_engine_ends_with_its_last_handle() {
     leave_abandoned_engines();
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
+
+/// A list of variables, each in the value of the one before.
+struct Node {
+    _value: Tracked,
+    next: Option<TVar<Option<Arc<Node>>>>,
+}
+
+#[test]
+fn values_that_hold_variables_do_not_keep_their_engine() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let tracked = alive.clone();
+    on_threads(1, move |_| {
+        let engine = Engine::new();
+        let mut list = None;
+        for _ in 0..5 {
+            let next = TVar::new_in(&engine, list.take());
+            list = Some(Arc::new(Node { _value: Tracked::new(&tracked), next: Some(next) }));
+        }
+        let head = TVar::new_in(&engine, list);
+        engine.atomically(|tx| head.write(tx, None));
+        assert!(head.load().is_none_or(|node| node.next.is_some()));
+    });
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn who_only_loads_destroys_what_expires_meanwhile() {
+    let engine = Engine::new();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let var = TVar::new_in(&engine, Tracked::new(&alive));
+    for _ in 0..100 {
+        engine.atomically(|tx| var.write(tx, Tracked::new(&alive)));
+    }
+    for _ in 0..10_000 {
+        var.load();
+    }
+    assert!(alive.load(Ordering::SeqCst) < 100, "{} values hoarded", alive.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_panicking_destructor_costs_nobody_else_anything() {
+    /// Panics when it is dropped, with a payload that does too.
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 {
+                std::panic::panic_any(Bomb(true));
+            }
+        }
+    }
+    let alive = Arc::new(AtomicUsize::new(0));
+    let engine = Engine::new();
+    let bombs = TVar::new_in(&engine, Arc::new(Bomb(true)));
+    let others: Vec<TVar<Tracked>> = (0..8).map(|_| TVar::new_in(&engine, Tracked::new(&alive))).collect();
+    bombs.store(Arc::new(Bomb(true)));
+    for other in &others {
+        other.store(Tracked::new(&alive));
+    }
+    drop((bombs, others));
+    engine.leave();
+    assert_eq!(alive.load(Ordering::SeqCst), 0);
+}

@@ -36,11 +36,10 @@ pub const MODELS: &[Model] = &[
         property: "the same with two increments a thread, so that ticks and owners tie",
         runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["all committed", "one aborted"],
-        seeded: &[Seeded {
-            bug: "stm/commit-without-validation",
-            run: Run::loom_bounded(3),
-            expect: "an update was lost",
-        }],
+        seeded: &[
+            Seeded { bug: "stm/commit-without-validation", run: Run::loom_bounded(3), expect: "an update was lost" },
+            Seeded { bug: "stm/tick-without-fence", run: Run::loom_bounded(3), expect: "an update was lost" },
+        ],
         body: lost_updates_in_a_row,
     },
     Model {

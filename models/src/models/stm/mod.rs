@@ -6,6 +6,7 @@
 
 mod alternatives;
 mod commit;
+mod fences;
 mod mixed;
 mod reclamation;
 mod snapshot;
@@ -18,8 +19,15 @@ use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
 use crate::Model;
 
 /// The engine's models, file by file.
-pub const MODELS: &[&[Model]] =
-    &[commit::MODELS, snapshot::MODELS, waiting::MODELS, alternatives::MODELS, reclamation::MODELS, mixed::MODELS];
+pub const MODELS: &[&[Model]] = &[
+    commit::MODELS,
+    fences::MODELS,
+    snapshot::MODELS,
+    waiting::MODELS,
+    alternatives::MODELS,
+    reclamation::MODELS,
+    mixed::MODELS,
+];
 
 /// An engine and two variables.
 struct Pair {

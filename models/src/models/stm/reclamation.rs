@@ -69,10 +69,10 @@ fn epochs_pass(domain: &Domain) {
     reap();
 }
 
-/// Drops the last of an engine on a thread that then ends, and with it the engine.
-fn end(last_of_engine: impl Send + 'static, domain: Domain) {
-    thread::spawn(move || drop(last_of_engine)).join().unwrap();
-    drop(domain);
+/// Ends an engine whose variables and other participants are gone.
+fn end(engine: Engine, domain: Domain) {
+    engine.leave();
+    drop((engine, domain));
     reap();
 }
 
@@ -97,7 +97,8 @@ fn boxed_read() {
         })
     });
     thread.join().unwrap();
-    end((var, reader, engine), domain);
+    drop((var, reader));
+    end(engine, domain);
     assert_eq!(flags.map(|alive| alive.load(Ordering::Relaxed)), [0, 0], "each value is destroyed once");
 }
 
@@ -128,6 +129,7 @@ fn dropped_variable() {
     });
     cover(if matches!(attempt, reweave_stm::Attempt::Committed(())) { "committed" } else { "aborted" });
     thread.join().unwrap();
-    end((outer, reader, engine), domain);
+    drop((outer, reader));
+    end(engine, domain);
     assert_eq!(alive.load(Ordering::Relaxed), 0, "the value is destroyed once");
 }
