@@ -104,6 +104,10 @@ impl Current {
     }
 
     /// Writes a variable into the next cell, if there is one left.
+    #[cfg_attr(
+        reweave_shuttle,
+        allow(clippy::result_large_err, reason = "only with shuttle's atomics, which are large")
+    )]
     fn carve(&mut self, var: Var, cold: Cold) -> Result<NonNull<Var>, (Var, Cold)> {
         // SAFETY: cells that may still be carved keep the chunk.
         let shape = unsafe { self.chunk.as_ref() }.shape;

@@ -138,7 +138,7 @@ impl Trigger {
         let success = if seeded("trigger/relaxed-signal") { Ordering::Relaxed } else { Ordering::AcqRel };
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            if state & PHASE == SIGNALLED {
+            if state & PHASE == SIGNALLED && !seeded("trigger/signal-overwrites") {
                 return (false, None);
             }
             let signalled = SIGNALLED | token << 2;

@@ -34,11 +34,19 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "signal-signal",
-        property: "of two signals one wins, and the waiter gets the winner's token",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        property: "of two signals one wins, and its token is the one that is kept",
+        runs: &[Run::loom(), Run::shuttle_dfs()],
         covers: &["first won", "second won"],
-        seeded: &[Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom(), expect: "deadlock" }],
+        seeded: &[Seeded { bug: "trigger/signal-overwrites", run: Run::loom(), expect: "one winner" }],
         body: signal_signal,
+    },
+    Model {
+        name: "signal-signal-wait",
+        property: "of two signals one wins, and a waiter gets the winner's token",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["first won", "second won"],
+        seeded: &[Seeded { bug: "trigger/register-overwrites-signal", run: Run::loom_bounded(2), expect: "deadlock" }],
+        body: signal_signal_wait,
     },
     Model {
         name: "signal-deadline",
@@ -74,12 +82,24 @@ pub const MODELS: &[Model] = &[
         name: "wait-any",
         property: "a wait for several has one winner, and the losers keep their signals",
         runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
-        covers: &["left won", "right won"],
+        covers: &["left won"],
         seeded: &[
             Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "deadlock" },
             Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "the loser's signal was lost" },
         ],
-        body: wait_for_any,
+        body: wait_any_beside_one,
+    },
+    Model {
+        name: "wait-any-race",
+        property: "the same with the two signalled by different threads",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["left won", "right won"],
+        seeded: &[Seeded {
+            bug: "trigger/withdraw-drops-signal",
+            run: Run::loom_bounded(2),
+            expect: "the loser's signal was lost",
+        }],
+        body: wait_any_beside_two,
     },
 ];
 
@@ -126,6 +146,19 @@ fn signal_wait() {
 }
 
 fn signal_signal() {
+    let trigger = Arc::new(Trigger::new());
+    let other = thread::spawn({
+        let trigger = trigger.clone();
+        move || trigger.signal(1)
+    });
+    let second = trigger.signal(2);
+    let first = other.join().unwrap();
+    let token = trigger.wait();
+    assert_eq!([first, second], [token == 1, token == 2], "the token is that of the one winner");
+    cover(if first { "first won" } else { "second won" });
+}
+
+fn signal_signal_wait() {
     let trigger = Arc::new(Trigger::new());
     let signallers = [1, 2].map(|token| {
         let trigger = trigger.clone();
@@ -213,12 +246,7 @@ fn signal_drop() {
     mailbox.check();
 }
 
-fn wait_for_any() {
-    let triggers = [1, 2].map(|_| Arc::new(Trigger::new()));
-    let signallers = [0, 1].map(|index| {
-        let trigger: Arc<Trigger> = triggers[index].clone();
-        thread::spawn(move || assert!(trigger.signal(index)))
-    });
+fn check_wait_any(triggers: &[Arc<Trigger>; 2], signallers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     let winner = wait_any(&[&triggers[0], &triggers[1]]);
     assert!(triggers[winner].signalled().is_some(), "the winner was signalled");
     cover(if winner == 0 { "left won" } else { "right won" });
@@ -226,4 +254,24 @@ fn wait_for_any() {
         signaller.join().unwrap();
     }
     assert_eq!(triggers[1 - winner].signalled(), Some(1 - winner), "the loser's signal was lost");
+}
+
+fn wait_any_beside_one() {
+    let triggers = [1, 2].map(|_| Arc::new(Trigger::new()));
+    let there = triggers.clone();
+    let signaller = thread::spawn(move || {
+        for (index, trigger) in there.iter().enumerate() {
+            assert!(trigger.signal(index));
+        }
+    });
+    check_wait_any(&triggers, [signaller]);
+}
+
+fn wait_any_beside_two() {
+    let triggers = [1, 2].map(|_| Arc::new(Trigger::new()));
+    let signallers = [0, 1].map(|index| {
+        let trigger: Arc<Trigger> = triggers[index].clone();
+        thread::spawn(move || assert!(trigger.signal(index)))
+    });
+    check_wait_any(&triggers, signallers);
 }

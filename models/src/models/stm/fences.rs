@@ -18,7 +18,7 @@ pub const MODELS: &[Model] = &[
         covers: &["reader committed", "snapshot in between"],
         seeded: &[Seeded {
             bug: "stm/validate-without-fence",
-            run: Run::loom_bounded(3),
+            run: Run::loom_bounded(4),
             expect: "the later commit without the earlier",
         }],
         body: tick_order,

@@ -14,22 +14,19 @@ pub const MODELS: &[Model] = &[
         covers: &["before", "after", "kept version read"],
         seeded: &[
             Seeded { bug: "stm/keep-nothing", run: Run::loom(), expect: "was pruned" },
-            Seeded { bug: "stm/unlock-before-publish", run: Run::loom(), expect: "half of a commit" },
+            Seeded { bug: "stm/unlock-before-publish", run: Run::loom(), expect: "was pruned" },
             Seeded { bug: "stm/snapshot-ignores-locks", run: Run::loom(), expect: "half of a commit" },
+            Seeded { bug: "stm/stamp-without-fence", run: Run::loom_bounded(3), expect: "half of a commit" },
             Seeded { bug: "stm/keep-nothing", run: Run::shuttle_pct(3, 5_000), expect: "was pruned" },
         ],
         body: snapshot_instant,
     },
     Model {
-        name: "snapshot-fence",
-        property: "a commit that a snapshot's instant includes is seen, however late it publishes",
-        runs: &[Run::loom()],
+        name: "snapshot-order",
+        property: "a snapshot that sees the second of two commits sees the first",
+        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["first only", "both", "neither"],
-        seeded: &[Seeded {
-            bug: "stm/stamp-without-fence",
-            run: Run::loom(),
-            expect: "the second commit without the first",
-        }],
+        seeded: &[Seeded { bug: "stm/keep-nothing", run: Run::loom_bounded(3), expect: "was pruned" }],
         body: snapshot_order,
     },
     Model {
@@ -55,7 +52,7 @@ pub const MODELS: &[Model] = &[
 ];
 
 fn snapshot_instant() {
-    let pair = Pair::new(0, 0);
+    let pair = Pair::new_at_used_tick(0, 0);
     let there = pair.clone();
     beside(
         &pair.engine,
@@ -75,7 +72,7 @@ fn snapshot_instant() {
 }
 
 fn snapshot_order() {
-    let pair = Pair::new(0, 0);
+    let pair = Pair::new_at_used_tick(0, 0);
     let there = pair.clone();
     beside(
         &pair.engine,
