@@ -141,9 +141,16 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
         }
         let kept = since < stamp.last_snapshot() && !seeded("stm/keep-nothing");
         if kept {
-            let oldest = participant.oldest_instant();
             // SAFETY: we hold the lock and are pinned, and the bound is the registry's.
-            unsafe { write.var.cold().history.push(replaced, write.destroy, (since, stamp.tick()), oldest, guard) };
+            unsafe {
+                write.var.cold().history.push(
+                    replaced,
+                    write.destroy,
+                    (since, stamp.tick()),
+                    || participant.oldest_instant(),
+                    guard,
+                )
+            };
         }
         // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
         var.word.store(write.word, Ordering::Release);

@@ -43,25 +43,27 @@ impl History {
     }
 
     /// Moves a version that was current from `since` to `until` into the chain, which owns it from now on, and cuts off what
-    /// no snapshot at `oldest` or later can need.
+    /// no snapshot at `oldest()` or later can need. Where there is nothing to cut, `oldest` is not asked.
     ///
     /// # Safety
-    /// The caller holds the variable's lock, has `guard`'s thread pinned, and `oldest` is a bound from
+    /// The caller holds the variable's lock, has `guard`'s thread pinned, and `oldest` gives a bound from
     /// [`Registry::oldest_instant`](crate::participant::Registry::oldest_instant).
     pub(crate) unsafe fn push(
         &self,
         word: Word,
         destroy: Option<Destroy>,
         (since, until): (u64, u64),
-        oldest: u64,
+        oldest: impl FnOnce() -> u64,
         guard: &Guard,
     ) {
         let head = self.0.load_exclusive();
         let node = Box::into_raw(Box::new(PreImage { word, destroy, since, until, older: AtomicPtr::new(head) }));
         // Release publishes the node's content to a snapshot that loads the head.
         self.0.store(node, Ordering::Release);
-        // SAFETY: nodes of the chain stay allocated while their variable's lock is held: only its holder cuts.
-        unsafe { cut(&(*node).older, oldest, guard) };
+        if !head.is_null() {
+            // SAFETY: nodes of the chain stay allocated while their variable's lock is held: only its holder cuts.
+            unsafe { cut(&(*node).older, oldest(), guard) };
+        }
     }
 
     /// The version that is current at `instant`, which must be announced, or have been before the variable was last read.

@@ -24,9 +24,9 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-two-commits",
         property: "who waits for two variables to agree is woken by whichever commit makes them",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
-        seeded: &[Seeded { bug: "stm/forget-waiters", run: Run::loom(), expect: "deadlock" }],
+        seeded: &[Seeded { bug: "stm/forget-waiters", run: Run::loom_bounded(3), expect: "deadlock" }],
         body: retry_two_commits,
     },
     Model {
