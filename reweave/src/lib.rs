@@ -18,7 +18,7 @@ pub use reweave_stm as stm;
 /// ```
 pub mod prelude {
     pub use reweave_stm::{
-        Engine, Snapshot, Stop, TVar, TransactionError, Tx, TxResult, abort, atomically, retry, snapshot,
+        Engine, Snapshot, Stop, TVar, TransactionError, Tx, TxResult, abort, atomically, check, retry, snapshot,
         try_atomically,
     };
 }

@@ -16,7 +16,7 @@ pub const MODELS: &[Model] = &[
             Run::shuttle_pct(2, 3_000),
             Run::shuttle_pct(3, 3_000),
             Run::shuttle_random(100_000).deep(),
-            Run::loom_bounded(2).deep(),
+            Run::loom_bounded(2).deep().may_be_cut_off("not seen to end within five minutes on two cores"),
         ],
         covers: &["audited during transfers"],
         seeded: &[

@@ -29,7 +29,7 @@ pub const MODELS: &[Model] = &[
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
         covers: &["committed", "aborted"],
         seeded: &[
-            Seeded { bug: "reclaim/no-grace", run: Run::loom_bounded(2), expect: "was destroyed" },
+            Seeded { bug: "reclaim/no-grace", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "reclaim/no-grace", run: Run::shuttle_pct(3, 3_000), expect: "was destroyed" },
         ],
         body: dropped_variable,

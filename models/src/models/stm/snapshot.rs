@@ -40,7 +40,11 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "snapshot-pruning",
         property: "pruning leaves every version that an open snapshot needs",
-        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[
+            Run::loom_bounded(2),
+            Run::loom_bounded(3).deep().may_be_cut_off("not seen to end within five minutes on two cores"),
+            Run::shuttle_pct(3, 5_000),
+        ],
         covers: &["two versions kept", "one version kept"],
         seeded: &[
             Seeded { bug: "stm/prune-too-much", run: Run::loom_bounded(3), expect: "was pruned" },

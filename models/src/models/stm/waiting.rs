@@ -24,7 +24,11 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-two-commits",
         property: "who waits for two variables to agree is woken by whichever commit makes them",
-        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[
+            Run::loom_bounded(3),
+            Run::loom_bounded(4).deep().may_be_cut_off("not seen to end within five minutes on two cores"),
+            Run::shuttle_pct(3, 5_000),
+        ],
         covers: &["ran once", "ran again"],
         seeded: &[Seeded { bug: "stm/forget-waiters", run: Run::loom_bounded(3), expect: "deadlock" }],
         body: retry_two_commits,
