@@ -15,8 +15,9 @@
 //! again; it is counted, and the chunk goes when all of its cells have gone (those never used are counted off when the
 //! thread leaves the chunk). So one survivor keeps its chunk: at worst 16 KiB a variable.
 //!
-//! The size is measured: with chunks of 4 KiB the hot parts, at the same offsets of every page, crowd into half of the sets of a
-//! first-level cache, and a sum over a thousand variables takes a quarter longer.
+//! The size is measured: with chunks of 4 KiB a sum over a thousand variables takes a quarter longer. That hot parts at the same
+//! offsets of every page crowd into half of a first-level cache's sets would explain it, but to alternate the offsets of 4 KiB
+//! chunks made it slower still; so the reason is not known.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;

@@ -70,6 +70,8 @@ pub(crate) unsafe fn borrow<T: 'static, R>(word: Word, use_value: impl FnOnce(&T
 /// How to destroy a word of type `T`; `None` if there is nothing to do.
 #[inline(always)]
 pub(crate) fn destroyer<T: 'static>() -> Option<Destroy> {
+    /// # Safety
+    /// `word` came from `encode::<T>` for a type that is not kept in place, and nobody uses it any more.
     unsafe fn destroy<T>(word: Word) {
         let payload = word.cast::<Payload<T>>();
         // Through the cell, so that loom sees an access: one that overlaps a reader's is a use after free.

@@ -45,6 +45,8 @@ fn address(object: &Object) -> *mut Object {
     std::ptr::from_ref(object).cast_mut()
 }
 
+/// # Safety
+/// `object` is an [`Object`] that exists.
 unsafe fn destroy(object: *mut ()) {
     // SAFETY: the object is the first field of what `retire` was given, and outlives the domain.
     let object = unsafe { &*object.cast::<Object>() };
