@@ -4,13 +4,24 @@
 //! |---|---|
 //! | [`sync`] | the one place that names std, loom or shuttle |
 //! | [`trigger`] | the one-shot cell on which everything that blocks waits |
+//! | [`event`] | what can be waited for, and the one driver that waits: blocking, async, [`select!`] |
+//! | [`cancel`] | tokens that end waits, with a reason |
+//! | [`time`] | clocks and deadlines |
+//! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
 //! | [`reclaim`] | the one door to epoch-based memory reclamation |
 //!
 //! The crate compiles from the same source against the standard library (the default, at no cost), against loom
 //! (`--cfg reweave_loom`) and against shuttle (`--cfg reweave_shuttle`).
 
+pub mod cancel;
+pub mod context;
+pub mod event;
 pub mod reclaim;
 pub mod sync;
+pub mod time;
 pub mod trigger;
 
+mod reason;
+
+pub use reason::Reason;
 pub use sync::seeded::{seed_bug, seeded};

@@ -31,6 +31,11 @@ pub mod thread {
         Ok(spawn(body))
     }
 
+    /// As many as a model has threads, for all that the code under test needs to know.
+    pub fn cores() -> usize {
+        2
+    }
+
     /// A deadline that may pass at any moment: gives the others a turn and reports that it has passed.
     pub fn park_until(_deadline: Instant) -> bool {
         yield_now();

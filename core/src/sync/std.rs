@@ -37,6 +37,11 @@ pub mod thread {
         std::thread::Builder::new().name(name).spawn(body)
     }
 
+    /// How many threads the machine runs at the same time, as far as the system tells; at least 1.
+    pub fn cores() -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+
     /// Whether the current thread is unwinding from a panic.
     pub fn panicking() -> bool {
         std::thread::panicking()

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::{MAX_TOKEN, Trigger, Waiter};
@@ -56,6 +56,25 @@ impl Trigger {
     /// instead keeps the place of the one waiter.
     pub fn wait_async(&self) -> Wait<'_> {
         Wait { trigger: self, registered: false }
+    }
+
+    /// Hangs `waker` on the trigger, in place of the one that hangs there already if `hung` says so, or returns the token
+    /// of the signal. Keeps `hung` up to date: it belongs to the one waiter.
+    pub(crate) fn hang(&self, hung: &mut bool, waker: &Waker) -> Option<usize> {
+        // A task may be polled again with another waker: the old one is taken back before the new one is hung up.
+        let signalled = if *hung { self.withdraw() } else { self.signalled() };
+        *hung = false;
+        let registered = match signalled {
+            Some(token) => Err(token),
+            None => self.register(Waiter::Task(waker.clone())),
+        };
+        *hung = registered.is_ok();
+        registered.err()
+    }
+
+    /// Takes back the waker that hangs on the trigger, if it still does.
+    pub(crate) fn unhang(&self) {
+        self.withdraw();
     }
 
     /// Arranges that the signal is passed on to `next`, with `token`; if it has come already, that happens now.
@@ -115,19 +134,8 @@ impl Future for Wait<'_> {
     type Output = usize;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
-        // A task may be polled again with another waker: the old one is taken back before the new one is hung up.
-        let signalled = if self.registered { self.trigger.withdraw() } else { self.trigger.signalled() };
-        self.registered = false;
-        if let Some(token) = signalled {
-            return Poll::Ready(token);
-        }
-        match self.trigger.register(Waiter::Task(cx.waker().clone())) {
-            Ok(()) => {
-                self.registered = true;
-                Poll::Pending
-            }
-            Err(token) => Poll::Ready(token),
-        }
+        let Self { trigger, registered } = &mut *self;
+        trigger.hang(registered, cx.waker()).map_or(Poll::Pending, Poll::Ready)
     }
 }
 

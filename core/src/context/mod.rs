@@ -1,0 +1,75 @@
+//! What surrounds the code that runs: the token that may cancel it, the clock it lives by, the scheduler it occupies.
+//!
+//! A blocking call takes none of these as arguments. It asks the context of its thread, at the moment when it has to wait and
+//! not before, so a call that need not wait pays nothing. A scheduler carries the context of a task along: it takes
+//! [`Context::current`] where the task is made and enters it where the task runs.
+
+mod agent;
+mod hook;
+
+#[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+mod tests;
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+
+use crate::cancel::Token;
+use crate::sync::thread_local;
+use crate::time::Clock;
+
+pub use agent::Agent;
+pub(crate) use hook::announce;
+pub use hook::{BlockingHook, Hook};
+
+thread_local! {
+    static CURRENT: RefCell<Context> = RefCell::new(Context::default());
+}
+
+/// The surroundings of a thread or task. The default has no token, the real clock, and no scheduler.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Cancelled, it ends every wait that can be cancelled.
+    pub cancel: Option<Token>,
+    /// By whose time deadlines pass.
+    pub clock: Clock,
+    /// Told before and after the thread blocks.
+    pub hook: Option<Hook>,
+}
+
+impl Context {
+    /// The context of this thread. Clones what is in it.
+    pub fn current() -> Self {
+        CURRENT.with(|current| current.borrow().clone())
+    }
+
+    /// Makes this the context of the thread, until the returned guard is dropped.
+    ///
+    /// Guards are dropped in the reverse order of entering, as scopes do it by themselves.
+    pub fn enter(self) -> Entered {
+        let before = CURRENT.with(|current| current.replace(self));
+        Entered { before, _not_send: PhantomData }
+    }
+
+    /// Enters the current context with some of it changed.
+    pub(crate) fn enter_with(change: impl FnOnce(&mut Self)) -> Entered {
+        let mut context = Self::current();
+        change(&mut context);
+        context.enter()
+    }
+}
+
+/// A context that has been entered; dropping it restores the one before.
+#[derive(Debug)]
+#[must_use = "dropping it leaves the context"]
+pub struct Entered {
+    before: Context,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let left = CURRENT.with(|current| current.replace(std::mem::take(&mut self.before)));
+        // Outside the borrow: the last handle of a token may run callbacks of its users.
+        drop(left);
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a wait ended without its event.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::cancel::Cancelled;
+
+/// Why a wait ended before what it waited for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// The current cancellation token was cancelled.
+    Cancelled(Cancelled),
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled(cancelled) => cancelled.fmt(f),
+            Self::TimedOut => f.write_str("timed out"),
+        }
+    }
+}
+
+impl Error for Stopped {}
+
+impl From<Cancelled> for Stopped {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Cancelled(cancelled)
+    }
+}
