@@ -135,6 +135,7 @@ pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result
             // What made it look ready may take another moment, as a value that is being written does.
             READY => hint::spin_loop(),
             CANCELLED => {}
+            _ if seeded("event/attempt-others-first") => {}
             // Invariant 3: the event that was signalled is the first to be attempted.
             index if arms.arm(index).attempt() => return Ok(index),
             _ => {}

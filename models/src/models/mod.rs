@@ -4,6 +4,7 @@
 
 use crate::model::Component;
 
+pub mod event;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
@@ -29,6 +30,7 @@ pub static ALL: &[Component] = &[
         waived: &[],
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
+    Component { name: "event", package: "reweave-core", models: &[event::MODELS], waived: &[], trusted: &[] },
     Component {
         name: "reclaim",
         package: "reweave-core",

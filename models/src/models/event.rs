@@ -1,0 +1,295 @@
+//! The waiting layer: the driver and the list of waiters, over the smallest source there is, a counter of permits.
+//!
+//! A lost wake-up or notification shows as a deadlock. What hand-over adds (a source that gives something to a waiter by winning
+//! its trigger) is modelled with the rendezvous channel, which does it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use reweave_core::cancel::Token;
+use reweave_core::event::{Event, Limits, Stopped, Ticket, WaitList, Waiter, Waiting, wait, wait_with};
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, UnsafeCell, thread};
+
+use crate::{Model, Run, Seeded, cover};
+
+/// The models of the waiting layer.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "wait",
+        property: "a thread that waits is woken by what it waits for, and sees what came before",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["released first", "waited"],
+        seeded: &[
+            Seeded { bug: "event/count-after-look", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "event/sleep-though-ready", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "event/sleep-though-ready", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: wait_for_release,
+    },
+    Model {
+        name: "deadline",
+        property: "a permit given while a deadline passes is taken by this waiter or left for the next",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["timed out", "in time"],
+        seeded: &[Seeded { bug: "event/notify-the-decided", run: Run::loom_bounded(2), expect: "deadlock" }],
+        body: deadline_beside_waiter,
+    },
+    Model {
+        name: "dropped-task",
+        property: "a notification that reached a task which is then dropped goes to the next waiter",
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        covers: &["the task was notified", "the thread was notified"],
+        seeded: &[Seeded { bug: "event/drop-notification", run: Run::loom(), expect: "deadlock" }],
+        body: dropped_task,
+    },
+    Model {
+        name: "select",
+        property: "of two events that become possible one happens, and the other stays possible",
+        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["left", "right"],
+        seeded: &[Seeded { bug: "event/sleep-though-ready", run: Run::loom_bounded(3), expect: "deadlock" }],
+        body: select_one,
+    },
+    Model {
+        name: "select-notification",
+        property: "a select that was notified of one event does not take another and leave the first one's other waiters asleep",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["left", "right"],
+        seeded: &[Seeded { bug: "event/attempt-others-first", run: Run::loom_bounded(2), expect: "deadlock" }],
+        body: select_beside_waiter,
+    },
+    Model {
+        name: "cancelled-wait",
+        property: "a wait ends by its event or by the token, and a permit that a cancelled wait did not take is still there",
+        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["cancelled", "taken"],
+        seeded: &[Seeded { bug: "event/sleep-though-ready", run: Run::loom_bounded(3), expect: "deadlock" }],
+        body: cancelled_wait,
+    },
+    Model {
+        name: "crowd",
+        property: "threads, tasks, selects and deadlines among each other: every permit is taken or left, nobody sleeps on",
+        runs: &[Run::shuttle_pct(3, 3_000), Run::shuttle_random(3_000)],
+        covers: &["timed out"],
+        seeded: &[
+            Seeded { bug: "event/notify-the-decided", run: Run::shuttle_random(3_000), expect: "deadlock" },
+            Seeded { bug: "event/count-after-look", run: Run::shuttle_random(3_000), expect: "deadlock" },
+        ],
+        body: crowd,
+    },
+];
+
+/// Permits to take, and data that each release publishes.
+struct Permits {
+    free: AtomicUsize,
+    waiters: WaitList,
+    data: UnsafeCell<u32>,
+}
+
+// SAFETY: `data` is written before the release of the one permit in the model that uses it, and read after taking it.
+unsafe impl Send for Permits {}
+// SAFETY: as above.
+unsafe impl Sync for Permits {}
+
+impl Permits {
+    fn new(free: usize) -> Arc<Self> {
+        Arc::new(Self { free: AtomicUsize::new(free), waiters: WaitList::new(), data: UnsafeCell::new(0) })
+    }
+
+    fn release(&self) {
+        self.free.fetch_add(1, Ordering::Release);
+        self.waiters.wake_one_after_rmw();
+    }
+
+    fn take(&self) -> Take<'_> {
+        Take { permits: self, ticket: None }
+    }
+}
+
+/// The event of taking a permit.
+struct Take<'a> {
+    permits: &'a Permits,
+    ticket: Option<Ticket>,
+}
+
+impl Event for Take<'_> {
+    type Output = ();
+
+    fn attempt(&mut self) -> Option<()> {
+        let mut free = self.permits.free.load(Ordering::Relaxed);
+        while free > 0 {
+            match self.permits.free.compare_exchange(free, free - 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(()),
+                Err(now) => free = now,
+            }
+        }
+        None
+    }
+
+    fn enlist(&mut self, waiter: &Waiter) -> bool {
+        self.ticket = Some(self.permits.waiters.push(waiter));
+        self.permits.free.load(Ordering::Relaxed) > 0
+    }
+
+    fn delist(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.permits.waiters.remove(ticket);
+        }
+    }
+
+    fn pass_on(&mut self) {
+        self.permits.waiters.wake_one_after_rmw();
+    }
+}
+
+fn elsewhere(permits: &Arc<Permits>, body: impl FnOnce(&Permits) + Send + 'static) -> thread::JoinHandle<()> {
+    let permits = permits.clone();
+    thread::spawn(move || body(&permits))
+}
+
+fn wait_for_release() {
+    let permits = Permits::new(0);
+    let releaser = elsewhere(&permits, |permits| {
+        // SAFETY: nobody reads before the release.
+        permits.data.with_mut(|data| unsafe { *data = 1 });
+        permits.release();
+    });
+    let mut take = permits.take();
+    if take.attempt().is_some() {
+        cover("released first");
+    } else {
+        cover("waited");
+        wait(take).unwrap();
+    }
+    // SAFETY: the permit has been taken.
+    assert_eq!(permits.data.with(|data| unsafe { *data }), 1, "the permit came without what came before it");
+    releaser.join().unwrap();
+}
+
+fn deadline_beside_waiter() {
+    let permits = Permits::new(0);
+    let patient = elsewhere(&permits, |permits| wait(permits.take()).unwrap());
+    let impatient = elsewhere(&permits, |permits| match wait_with(permits.take(), Limits::until(Instant::now())) {
+        Ok(()) => {
+            cover("in time");
+            permits.release();
+        }
+        Err(stopped) => {
+            assert_eq!(stopped, Stopped::TimedOut);
+            cover("timed out");
+        }
+    });
+    permits.release();
+    impatient.join().unwrap();
+    patient.join().unwrap();
+    assert!(permits.take().attempt().is_none(), "there was one permit");
+}
+
+fn dropped_task() {
+    let permits = Permits::new(0);
+    let patient = {
+        let mut task = pin!(Waiting::new(permits.take()));
+        assert_eq!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+        let patient = elsewhere(&permits, |permits| wait(permits.take()).unwrap());
+        cover(if permits.waiters.len() == 2 { "the task was notified" } else { "the thread was notified" });
+        permits.release();
+        patient
+    };
+    patient.join().unwrap();
+}
+
+/// Waits for a permit of either, and tells which it was.
+fn take_either(left: &Permits, right: &Permits) -> &'static str {
+    let side = reweave_core::select! {
+        biased;
+        () = right.take() => "right",
+        () = left.take() => "left",
+    };
+    side.unwrap()
+}
+
+fn select_one() {
+    let (left, right) = (Permits::new(0), Permits::new(0));
+    let releaser = thread::spawn({
+        let (left, right) = (left.clone(), right.clone());
+        move || {
+            left.release();
+            right.release();
+        }
+    });
+    let side = take_either(&left, &right);
+    cover(side);
+    releaser.join().unwrap();
+    let rest = [&left, &right].map(|permits| permits.take().attempt().is_some());
+    assert_eq!(rest, [side != "left", side != "right"], "one permit was taken, the other was left");
+}
+
+fn select_beside_waiter() {
+    let (left, right) = (Permits::new(0), Permits::new(0));
+    let chooser = thread::spawn({
+        let (left, right) = (left.clone(), right.clone());
+        move || {
+            let side = take_either(&left, &right);
+            cover(side);
+            if side == "left" {
+                left.release();
+            }
+        }
+    });
+    let patient = elsewhere(&left, |left| wait(left.take()).unwrap());
+    left.release();
+    right.release();
+    chooser.join().unwrap();
+    patient.join().unwrap();
+}
+
+fn cancelled_wait() {
+    let (permits, token) = (Permits::new(0), Token::new());
+    let other = thread::spawn({
+        let (permits, token) = (permits.clone(), token.clone());
+        move || {
+            permits.release();
+            token.cancel("enough");
+        }
+    });
+    let second = Permits::new(0);
+    let taken = token.run(|| {
+        wait(permits.take())?;
+        wait(second.take())
+    });
+    assert!(matches!(taken, Err(Stopped::Cancelled(_))), "the second permit never comes");
+    other.join().unwrap();
+    cover(if permits.take().attempt().is_some() { "cancelled" } else { "taken" });
+    assert!(second.waiters.is_empty(), "a cancelled wait leaves nothing behind");
+}
+
+fn crowd() {
+    let (left, right) = (Permits::new(0), Permits::new(0));
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(elsewhere(&left, |left| match wait_with(left.take(), Limits::until(Instant::now())) {
+            Ok(()) => left.release(),
+            Err(_) => cover("timed out"),
+        }));
+        others.push(elsewhere(&left, |left| wait(left.take()).unwrap()));
+        let right = right.clone();
+        others.push(elsewhere(&left, move |left| {
+            if take_either(left, &right) == "left" {
+                left.release();
+            } else {
+                right.release();
+            }
+        }));
+    }
+    left.release();
+    right.release();
+    left.release();
+    for other in others {
+        other.join().unwrap();
+    }
+    let rest = [&left, &right].map(|permits| permits.free.load(Ordering::Relaxed));
+    assert_eq!(rest, [0, 1], "two permits of the left were taken for good, and the right one was given back");
+}
