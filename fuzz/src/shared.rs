@@ -104,6 +104,7 @@ impl Shared {
                     Ok(()) => Outcome::Done,
                     Err(TransactionError::Aborted(code)) => Outcome::Abort(code),
                     Err(TransactionError::NothingToWaitFor) => Outcome::Retry,
+                    Err(TransactionError::Stopped(stopped)) => panic!("stopped with no token to stop it: {stopped}"),
                 }
             }
         }));

@@ -154,7 +154,9 @@ impl Engine {
     /// Runs `body` as one atomic transaction: all of its effects on variables happen at one instant, or none does.
     ///
     /// The body is run until an attempt commits, so apart from variables it should have no effects. Everything it reads is
-    /// consistent, in every attempt. If it [`retry`](crate::retry)s, the thread sleeps until something it has read changes.
+    /// consistent, in every attempt. If it [`retry`](crate::retry)s, the thread sleeps until something it has read changes,
+    /// whatever becomes of the current cancellation token; a wait that can be cancelled is
+    /// [`try_atomically`](Engine::try_atomically)'s.
     ///
     /// # Panics
     /// - When a transaction or snapshot is open on this thread already.
@@ -169,6 +171,8 @@ impl Engine {
     /// # Errors
     /// - [`TransactionError::Aborted`] with the body's error ([`abort`](crate::abort)); its effects are undone.
     /// - [`TransactionError::NothingToWaitFor`] when the body retries without having read any variable.
+    /// - [`TransactionError::Stopped`] when the body retries and the current cancellation token
+    ///   ([`Token::run`](reweave_core::cancel::Token::run)) is cancelled before a variable that it has read changes.
     ///
     /// # Panics
     /// When a transaction or snapshot is open on this thread already, or the body panics.

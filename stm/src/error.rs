@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reweave_core::event::Stopped;
+
 /// What an operation on a variable returns inside a transaction. Pass the error on with `?`.
 pub type TxResult<T> = Result<T, Interrupt>;
 
@@ -105,6 +107,8 @@ pub enum TransactionError<E> {
     Aborted(E),
     /// The body asked to [`retry`] without having read any variable: nothing could ever wake it.
     NothingToWaitFor,
+    /// The body asked to [`retry`], and while it waited the current cancellation token was cancelled. Nothing has happened.
+    Stopped(Stopped),
 }
 
 /// The message of [`TransactionError::NothingToWaitFor`], also that of the panic where there is no error to return.
@@ -116,6 +120,7 @@ impl<E: fmt::Display> fmt::Display for TransactionError<E> {
         match self {
             TransactionError::Aborted(error) => write!(f, "the transaction aborted: {error}"),
             TransactionError::NothingToWaitFor => f.write_str(NOTHING_TO_WAIT_FOR),
+            TransactionError::Stopped(stopped) => write!(f, "the transaction stopped waiting: {stopped}"),
         }
     }
 }

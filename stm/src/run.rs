@@ -1,5 +1,7 @@
 //! The loop around a transaction: attempt, and attempt again, until one commits.
 
+use reweave_core::event::Limits;
+
 use crate::backoff::Backoff;
 use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
 use crate::participant::{Open, Participant};
@@ -20,9 +22,10 @@ pub enum Attempt<T> {
 impl Participant {
     /// Runs `body` as one atomic transaction: see [`Engine::atomically`](crate::Engine::atomically).
     pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
-        match self.run(body) {
+        match self.run(body, Limits::unstoppable()) {
             Ok(value) => value,
             Err(TransactionError::NothingToWaitFor) => panic!("{NOTHING_TO_WAIT_FOR}"),
+            Err(TransactionError::Stopped(_)) => unreachable!("nothing but its event ends an unstoppable wait"),
             Err(TransactionError::Aborted(Interrupt(_))) => never_a_result(),
         }
     }
@@ -36,10 +39,11 @@ impl Participant {
         &self,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
     ) -> Result<T, TransactionError<E>> {
-        self.run(body).map_err(|error| match error {
+        self.run(body, Limits::default()).map_err(|error| match error {
             TransactionError::Aborted(Stop::Abort(error)) => TransactionError::Aborted(error),
             TransactionError::Aborted(Stop::Interrupt(_)) => never_a_result(),
             TransactionError::NothingToWaitFor => TransactionError::NothingToWaitFor,
+            TransactionError::Stopped(stopped) => TransactionError::Stopped(stopped),
         })
     }
 
@@ -64,7 +68,11 @@ impl Participant {
         result
     }
 
-    fn run<T, E: TxError>(&self, mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>) -> Result<T, TransactionError<E>> {
+    fn run<T, E: TxError>(
+        &self,
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+        limits: Limits,
+    ) -> Result<T, TransactionError<E>> {
         let mut backoff = None;
         loop {
             let (result, conclusion) = self.run_once(&mut body, true);
@@ -75,7 +83,7 @@ impl Participant {
                     drop(result);
                     if let Some(waiting) = enlisted {
                         self.slot.counters.waits.bump();
-                        waiting.wait();
+                        waiting.wait(limits).map_err(TransactionError::Stopped)?;
                     }
                 }
                 Conclusion::Conflict(cause) => {

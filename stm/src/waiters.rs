@@ -9,6 +9,7 @@
 //! comes first: either the lock finds `W`, and then the trigger is in the table already; or `W` finds the lock or a newer version. No wake-up is lost.
 //! `W` is cleared by the commit that wakes; one that is left over costs the next commit a look at an empty bucket.
 
+use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
 use reweave_core::sync::{Arc, MODELLED, Mutex};
@@ -105,9 +106,9 @@ impl Waiting<'_> {
         }
     }
 
-    /// Blocks until one of the variables has changed.
-    pub(crate) fn wait(&self) {
-        self.trigger.wait();
+    /// Blocks until one of the variables has changed, or, within `limits`, something else ends the wait.
+    pub(crate) fn wait(&self, limits: Limits) -> Result<(), Stopped> {
+        event::wait_signal(&self.trigger, limits).map(|_| ())
     }
 }
 

@@ -143,6 +143,35 @@ pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result
     }
 }
 
+/// Blocks until `trigger` is signalled, and returns its token, or until something else ends the wait, within `limits`.
+///
+/// For a source that keeps waiters in a table of its own, where the trigger has been entered already. A wait that was stopped
+/// has won the trigger: no signal is lost.
+///
+/// # Errors
+/// [`Stopped`], with what ended the wait.
+///
+/// # Panics
+/// When somebody else waits on the trigger already.
+pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stopped> {
+    let context = Context::current();
+    let mut cancellation = context.cancel.as_ref().filter(|_| limits.cancellable).map(|token| token.cancelled());
+    let waiter = Waiter { trigger: trigger.clone(), token: 0, attends: true };
+    let cancelled = cancellation.as_mut().is_some_and(|it| it.enlist(&waiter.with_token(CANCELLED)));
+    let token = if cancelled { waiter.close(CANCELLED) } else { sleep(&waiter, &context, limits, &mut Spin::new()) };
+    if let Some(cancellation) = &mut cancellation {
+        cancellation.delist();
+    }
+    match token {
+        TIMED_OUT => Err(Stopped::TimedOut),
+        CANCELLED => {
+            let cancelled = cancellation.and_then(|mut it| it.attempt());
+            Err(Stopped::Cancelled(cancelled.expect("only a cancelled token signals so")))
+        }
+        token => Ok(token),
+    }
+}
+
 /// From enlisting to leaving all lists: returns the token that decided the wait.
 fn enlisted(
     arms: &mut dyn Arms,

@@ -51,7 +51,7 @@ use crate::trigger::Trigger;
 
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
-pub use drive::{Limits, wait, wait_with};
+pub use drive::{Limits, wait, wait_signal, wait_with};
 pub use list::{Ticket, WaitList, WaitQueue};
 pub use order::Order;
 pub use select::{Select, Selecting};

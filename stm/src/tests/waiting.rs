@@ -1,5 +1,7 @@
 //! Blocking in `retry` and being woken.
 
+use reweave_core::cancel::Token;
+use reweave_core::event::Stopped;
 use reweave_core::sync::thread;
 
 use crate::{Engine, Stop, TVar, TransactionError, check, retry};
@@ -99,4 +101,36 @@ fn retry_without_reads_panics_where_there_is_no_error_to_return() {
         written.write(tx, 1)?;
         tx.retry::<()>()
     });
+}
+
+#[test]
+fn a_wait_that_can_fail_ends_with_the_token() {
+    let engine = Engine::new();
+    let (token, never) = (Token::new(), TVar::new_in(&engine, false));
+    let waiter = thread::spawn({
+        let (engine, token, never) = (engine.clone(), token.clone(), never.clone());
+        move || token.run(|| engine.try_atomically::<(), Stop<()>>(|tx| Ok(check(never.read(tx)?)?)))
+    });
+    until_one_waits(&engine);
+    token.cancel("shutting down");
+    match waiter.join().unwrap() {
+        Err(TransactionError::Stopped(Stopped::Cancelled(cancelled))) => {
+            assert_eq!(cancelled.reason.as_str(), "shutting down");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_wait_that_cannot_fail_does_not_hear_the_token() {
+    let engine = Engine::new();
+    let (token, ready) = (Token::new(), TVar::new_in(&engine, false));
+    token.cancel("too late");
+    let waiter = thread::spawn({
+        let (engine, ready) = (engine.clone(), ready.clone());
+        move || token.run(|| engine.atomically(|tx| check(ready.read(tx)?)))
+    });
+    until_one_waits(&engine);
+    engine.atomically(|tx| ready.write(tx, true));
+    waiter.join().unwrap();
 }
