@@ -43,15 +43,18 @@ impl Token {
 
     /// Cancels, unless that has happened before: the first reason wins. Tells whether this call was the first.
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
+        // The conversion is user code, and must not run under the lock.
+        let reason = reason.into();
         {
             let mut given = self.0.reason.lock();
             if given.is_some() {
                 return false;
             }
-            *given = Some(reason.into());
+            *given = Some(reason);
+            // Under the lock, so that whoever is told `false` finds the token cancelled. A swap, not a store: it comes
+            // before the look for waiters (see `WaitList`).
+            self.0.cancelled.swap(true, Ordering::Release);
         }
-        // A swap, not a store: it comes before the look for waiters (see `WaitList`).
-        self.0.cancelled.swap(true, Ordering::Release);
         self.0.waiters.wake_all_after_rmw();
         true
     }
@@ -109,4 +112,7 @@ impl Event for Cancellation {
             self.token.0.waiters.remove(ticket);
         }
     }
+
+    /// All waiters are woken.
+    fn pass_on(&mut self) {}
 }

@@ -10,7 +10,8 @@ use crate::sync::{Lazy, thread_local};
 /// A thread, or a task that runs on one: whoever can wait for something and hold something.
 ///
 /// A thread gets its number at the first use. A scheduler gives each task a number of its own and runs it with
-/// [`Agent::run`], so that what the task holds is known as the task's. Numbers are not used twice in a process.
+/// [`Agent::run`], so that what the task holds is known as the task's. Numbers are not given out twice in a process; a scheduler of
+/// short tasks keeps those of tasks that have ended and uses them for new ones.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Agent(NonZeroU32);
 
@@ -43,10 +44,15 @@ impl Agent {
     /// # Panics
     /// After 4,294,967,294 of them.
     pub fn fresh() -> Self {
-        // Relaxed: the number need only differ from all others.
-        let number = NEXT.get().fetch_add(1, Ordering::Relaxed);
-        assert!(number != u32::MAX, "all 4,294,967,294 agents of this process have been used");
-        Self(NonZeroU32::new(number).expect("numbers start with 1 and do not wrap"))
+        let mut next = NEXT.get().load(Ordering::Relaxed);
+        loop {
+            assert!(next != u32::MAX, "all 4,294,967,294 agents of this process have been used");
+            // Relaxed: the number need only differ from all others.
+            match NEXT.get().compare_exchange(next, next + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Self(NonZeroU32::new(next).expect("numbers start with 1")),
+                Err(now) => next = now,
+            }
+        }
     }
 
     /// The agent of this number, as [`Agent::number`] gave it.

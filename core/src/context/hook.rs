@@ -10,7 +10,8 @@ use crate::sync::Arc;
 /// What a scheduler wants to know of its workers: when one blocks, and when it goes on.
 ///
 /// Both are called on the worker itself, around each wait that goes to sleep: a pool can put another thread in its place in
-/// the meantime. A short spin is not announced. A panic in either is contained and changes nothing else.
+/// the meantime. A short spin is not announced. A panic in either is contained and changes nothing else. A hook that itself waits
+/// is announced again: it should enter a context without the hook first.
 pub trait BlockingHook: Send + Sync {
     /// The current thread is about to block.
     fn block(&self);

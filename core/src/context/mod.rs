@@ -12,6 +12,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use crate::cancel::Token;
 use crate::sync::thread_local;
@@ -22,7 +23,7 @@ pub(crate) use hook::announce;
 pub use hook::{BlockingHook, Hook};
 
 thread_local! {
-    static CURRENT: RefCell<Context> = RefCell::new(Context::default());
+    static CURRENT: RefCell<Rc<Context>> = RefCell::new(Rc::default());
 }
 
 /// The surroundings of a thread or task. The default has no token, the real clock, and no scheduler.
@@ -39,14 +40,20 @@ pub struct Context {
 impl Context {
     /// The context of this thread. Clones what is in it.
     pub fn current() -> Self {
-        CURRENT.with(|current| current.borrow().clone())
+        (*Self::shared()).clone()
+    }
+
+    /// The context of this thread, without cloning what is in it: the counts of tokens and hooks are shared by many threads.
+    pub(crate) fn shared() -> Rc<Self> {
+        // Past the end of the thread's locals there is nothing around it any more.
+        CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
     }
 
     /// Makes this the context of the thread, until the returned guard is dropped.
     ///
     /// Guards are dropped in the reverse order of entering, as scopes do it by themselves.
     pub fn enter(self) -> Entered {
-        let before = CURRENT.with(|current| current.replace(self));
+        let before = CURRENT.with(|current| current.replace(Rc::new(self)));
         Entered { before, _not_send: PhantomData }
     }
 
@@ -62,14 +69,15 @@ impl Context {
 #[derive(Debug)]
 #[must_use = "dropping it leaves the context"]
 pub struct Entered {
-    before: Context,
+    before: Rc<Context>,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let left = CURRENT.with(|current| current.replace(std::mem::take(&mut self.before)));
-        // Outside the borrow: the last handle of a token may run callbacks of its users.
+        let before = std::mem::take(&mut self.before);
+        // Dropped outside the borrow: the last handle of a token may run callbacks of its users.
+        let left = CURRENT.try_with(|current| current.replace(before));
         drop(left);
     }
 }

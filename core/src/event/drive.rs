@@ -4,26 +4,19 @@
 //! what it does around the sleep (tell the scheduler, let the clock decide when a deadline passes, listen to the
 //! cancellation token) is done for all of them.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::arm::{Arms, Only, Slot};
+use super::enlisted::{CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
 use super::order::{Order, Sequence};
 use super::spin::Spin;
 use super::{Event, Stopped, Waiter};
 use crate::cancel::Cancellation;
 use crate::context::{Context, announce};
 use crate::seeded;
-use crate::sync::{Arc, hint};
-use crate::trigger::{MAX_TOKEN, Trigger};
-
-/// Token: the current cancellation token was cancelled.
-pub(super) const CANCELLED: usize = MAX_TOKEN;
-/// Token: the driver closed its waiter because the deadline has passed.
-const TIMED_OUT: usize = MAX_TOKEN - 1;
-/// Token: the driver closed its waiter because an event is ready.
-pub(super) const READY: usize = MAX_TOKEN - 2;
-/// Token: a suspended task was dropped.
-pub(super) const DROPPED: usize = MAX_TOKEN - 3;
+use crate::sync::{Arc, MODELLED, thread};
+use crate::trigger::Trigger;
 
 /// What may end a wait besides its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +43,11 @@ impl Limits {
     /// Nothing but the event ends the wait.
     pub fn unstoppable() -> Self {
         Self { deadline: None, cancellable: false }
+    }
+
+    /// The event of the cancellation that may end the wait.
+    pub(super) fn cancellation(&self, context: &Context) -> Option<Cancellation> {
+        context.cancel.as_ref().filter(|_| self.cancellable).map(|token| token.cancelled())
     }
 }
 
@@ -116,29 +114,89 @@ pub(super) fn attempt(arms: &mut dyn Arms, order: Order) -> Option<usize> {
 
 /// Blocks until one of the events has happened, and returns its index.
 pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result<usize, Stopped> {
-    let context = Context::current();
-    let mut cancellation = context.cancel.as_ref().filter(|_| limits.cancellable).map(|token| token.cancelled());
-    let polls = (0..arms.len()).all(|index| arms.arm(index).polls());
-    let mut spin = Spin::new();
-    loop {
-        if let Some(index) = attempt(arms, order) {
-            return Ok(index);
+    let mut wait = Blocked::new(arms, limits);
+    let outcome = wait.run(order);
+    let happened = outcome.as_ref().ok().copied();
+    wait.owed.settle(wait.arms, happened);
+    outcome
+}
+
+/// A thread's wait. Whatever unwinds out of it leaves all lists.
+struct Blocked<'a> {
+    arms: &'a mut dyn Arms,
+    limits: Limits,
+    context: Rc<Context>,
+    cancellation: Option<Cancellation>,
+    enlisted: Option<Enlisted>,
+    owed: Owed,
+    spin: Spin,
+}
+
+impl<'a> Blocked<'a> {
+    fn new(arms: &'a mut dyn Arms, limits: Limits) -> Self {
+        let context = Context::shared();
+        let cancellation = limits.cancellation(&context);
+        Self { arms, limits, context, cancellation, enlisted: None, owed: Owed::default(), spin: Spin::new() }
+    }
+
+    fn run(&mut self, order: Order) -> Result<usize, Stopped> {
+        let polls = (0..self.arms.len()).all(|index| self.arms.arm(index).polls());
+        loop {
+            if let Some(index) = attempt(self.arms, order) {
+                return Ok(index);
+            }
+            if let Some(cancelled) = self.cancellation.as_mut().and_then(Cancellation::attempt) {
+                return Err(Stopped::Cancelled(cancelled));
+            }
+            if polls && self.spin.pause() {
+                continue;
+            }
+            match self.sleep() {
+                TIMED_OUT => return Err(Stopped::TimedOut),
+                READY => self.look_again()?,
+                CANCELLED => {}
+                _ if seeded("event/attempt-others-first") => {}
+                // Invariant 3: the event that was signalled is the first to be attempted.
+                index if self.arms.arm(index).attempt() => return Ok(index),
+                index => self.owed.add(index),
+            }
         }
-        if let Some(cancelled) = cancellation.as_mut().and_then(Cancellation::attempt) {
-            return Err(Stopped::Cancelled(cancelled));
+    }
+
+    /// Enlists, sleeps, leaves all lists; returns the token that decided the wait.
+    fn sleep(&mut self) -> usize {
+        let enlisted = self.enlisted.insert(Enlisted::new(true));
+        let ready = enlisted.enlist(self.arms, &mut self.cancellation);
+        let why = if ready && !seeded("event/sleep-though-ready") {
+            READY
+        } else {
+            sleep(&enlisted.waiter, &self.context, self.limits, &mut self.spin).unwrap_or(TIMED_OUT)
+        };
+        // A source may win at the last moment: then its token is what decides, and nothing is lost.
+        let token = enlisted.leave(self.arms, &mut self.cancellation, why);
+        self.enlisted = None;
+        if why == TIMED_OUT && seeded("event/time-out-despite-signal") { TIMED_OUT } else { token }
+    }
+
+    /// What made an event look ready may take another moment, as a value that is being written does: its writer may need
+    /// the core. It may also never happen, and deadlines pass meanwhile.
+    fn look_again(&mut self) -> Result<(), Stopped> {
+        if !self.spin.pause() {
+            thread::yield_now();
         }
-        if polls && spin.pause() {
-            continue;
+        // Under a checker there is no time, and yielding lets the writer go on.
+        match self.limits.deadline {
+            Some(deadline) if !MODELLED && self.context.clock.now() >= deadline => Err(Stopped::TimedOut),
+            _ => Ok(()),
         }
-        match enlisted(arms, cancellation.as_mut(), &context, limits, &mut spin) {
-            TIMED_OUT => return Err(Stopped::TimedOut),
-            // What made it look ready may take another moment, as a value that is being written does.
-            READY => hint::spin_loop(),
-            CANCELLED => {}
-            _ if seeded("event/attempt-others-first") => {}
-            // Invariant 3: the event that was signalled is the first to be attempted.
-            index if arms.arm(index).attempt() => return Ok(index),
-            _ => {}
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        if let Some(enlisted) = self.enlisted.take() {
+            enlisted.abandon(self.arms, &mut self.cancellation);
+            self.owed.settle(self.arms, None);
         }
     }
 }
@@ -154,14 +212,14 @@ pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result
 /// # Panics
 /// When somebody else waits on the trigger already.
 pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stopped> {
-    let context = Context::current();
-    let mut cancellation = context.cancel.as_ref().filter(|_| limits.cancellable).map(|token| token.cancelled());
+    let context = Context::shared();
+    let mut cancellation = limits.cancellation(&context);
     let waiter = Waiter { trigger: trigger.clone(), token: 0, attends: true };
     let cancelled = cancellation.as_mut().is_some_and(|it| it.enlist(&waiter.with_token(CANCELLED)));
-    let token = if cancelled { waiter.close(CANCELLED) } else { sleep(&waiter, &context, limits, &mut Spin::new()) };
-    if let Some(cancellation) = &mut cancellation {
-        cancellation.delist();
-    }
+    let why =
+        if cancelled { CANCELLED } else { sleep(&waiter, &context, limits, &mut Spin::new()).unwrap_or(TIMED_OUT) };
+    let token = waiter.close(why);
+    cancellation.iter_mut().for_each(Cancellation::delist);
     match token {
         TIMED_OUT => Err(Stopped::TimedOut),
         CANCELLED => {
@@ -172,46 +230,12 @@ pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stop
     }
 }
 
-/// From enlisting to leaving all lists: returns the token that decided the wait.
-fn enlisted(
-    arms: &mut dyn Arms,
-    mut cancellation: Option<&mut Cancellation>,
-    context: &Context,
-    limits: Limits,
-    spin: &mut Spin,
-) -> usize {
-    let waiter = Waiter::new(true);
-    let mut ready = false;
-    for index in 0..arms.len() {
-        ready |= arms.arm(index).enlist(&waiter.with_token(index));
-    }
-    if let Some(cancellation) = &mut cancellation {
-        ready |= cancellation.enlist(&waiter.with_token(CANCELLED));
-    }
-    let token = if ready && !seeded("event/sleep-though-ready") {
-        waiter.close(READY)
-    } else {
-        sleep(&waiter, context, limits, spin)
-    };
-    for index in 0..arms.len() {
-        arms.arm(index).delist();
-    }
-    if let Some(cancellation) = cancellation {
-        cancellation.delist();
-    }
-    token
-}
-
-/// Waits for the trigger: a short spin first, then asleep, which the context is told of.
-fn sleep(waiter: &Waiter, context: &Context, limits: Limits, spin: &mut Spin) -> usize {
+/// Waits for the trigger: a short spin first, then asleep, which the context is told of. `None` when the deadline passes.
+fn sleep(waiter: &Waiter, context: &Context, limits: Limits, spin: &mut Spin) -> Option<usize> {
     while waiter.trigger.signalled().is_none() && spin.pause() {}
     if let Some(token) = waiter.trigger.signalled() {
-        return token;
+        return Some(token);
     }
     let _announced = announce(context);
-    match context.clock.wait(&waiter.trigger, limits.deadline) {
-        Some(token) => token,
-        // A source may win at the last moment: then the event has happened, and is not lost.
-        None => waiter.close(TIMED_OUT),
-    }
+    context.clock.wait(&waiter.trigger, limits.deadline)
 }

@@ -13,9 +13,8 @@
 //! It is Dekker's: the two fences are sequentially consistent, so at least one of the two sees the other's first step. On
 //! x86-64 both first steps are locked instructions, and the fences cost nothing ([`fence_after_rmw`]).
 //!
-//! The list is in order of arrival. An entry is removed by its ticket: tickets grow, so it is found by binary search.
-
-use std::collections::VecDeque;
+//! The list is in order of arrival and doubly linked inside a vector, so that a waiter leaves it in constant time, and places are
+//! used again without allocation.
 
 use crate::seeded;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -24,19 +23,40 @@ use crate::sync::{Mutex, fence_after_rmw};
 use super::Waiter;
 
 /// The place of a waiter in a list, to leave it again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Ticket(u64);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    place: usize,
+    /// Tells it from those who had the place before and will have it after.
+    number: u64,
+}
 
 /// Waiters in order of arrival, each with something of its own. Not synchronised.
 #[derive(Debug)]
 pub struct WaitQueue<P = ()> {
-    entries: VecDeque<(Ticket, Waiter, P)>,
-    next: u64,
+    places: Vec<Place<P>>,
+    /// The ends of the list, or [`NOWHERE`].
+    first: usize,
+    last: usize,
+    /// The first of the places that are not used, linked by `next`.
+    free: usize,
+    len: usize,
+    arrivals: u64,
 }
+
+#[derive(Debug)]
+struct Place<P> {
+    number: u64,
+    previous: usize,
+    next: usize,
+    entry: Option<(Waiter, P)>,
+}
+
+/// No place.
+const NOWHERE: usize = usize::MAX;
 
 impl<P> Default for WaitQueue<P> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), next: 0 }
+        Self { places: Vec::new(), first: NOWHERE, last: NOWHERE, free: NOWHERE, len: 0, arrivals: 0 }
     }
 }
 
@@ -46,49 +66,97 @@ impl<P> WaitQueue<P> {
         Self::default()
     }
 
-    /// Adds a waiter at the end.
+    /// Adds a waiter at the end. O(1), amortised.
     pub fn push(&mut self, waiter: &Waiter, with: P) -> Ticket {
-        let ticket = Ticket(self.next);
-        self.next += 1;
-        self.entries.push_back((ticket, waiter.clone(), with));
-        ticket
+        let number = self.arrivals;
+        self.arrivals += 1;
+        let new = Place { number, previous: self.last, next: NOWHERE, entry: Some((waiter.clone(), with)) };
+        let place = match self.free {
+            NOWHERE => {
+                self.places.push(new);
+                self.places.len() - 1
+            }
+            free => {
+                self.free = self.places[free].next;
+                self.places[free] = new;
+                free
+            }
+        };
+        match self.last {
+            NOWHERE => self.first = place,
+            last => self.places[last].next = place,
+        }
+        self.last = place;
+        self.len += 1;
+        Ticket { place, number }
     }
 
-    /// Removes the entry of this ticket, if it is still there. O(log n) to find it, and moving at most half the rest.
+    /// Removes the entry of this ticket, if it is still there. O(1).
     pub fn remove(&mut self, ticket: Ticket) -> Option<P> {
-        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.0).ok()?;
-        self.entries.remove(index).map(|(_, _, with)| with)
+        let place = self.places.get(ticket.place)?;
+        (place.number == ticket.number && place.entry.is_some()).then(|| self.unlink(ticket.place).1)
     }
 
-    /// Takes the first entry out.
+    /// Takes the first entry out. O(1).
     pub fn pop(&mut self) -> Option<(Waiter, P)> {
-        self.entries.pop_front().map(|(_, waiter, with)| (waiter, with))
+        (self.first != NOWHERE).then(|| self.unlink(self.first))
     }
 
-    /// Takes the first entry out that `accept` accepts.
+    /// Takes the first entry out that `accept` accepts. O(n).
     pub fn pop_if(&mut self, mut accept: impl FnMut(&Waiter, &mut P) -> bool) -> Option<(Waiter, P)> {
-        let index = self.entries.iter_mut().position(|(_, waiter, with)| accept(waiter, with))?;
-        self.entries.remove(index).map(|(_, waiter, with)| (waiter, with))
+        let mut place = self.first;
+        while place != NOWHERE {
+            let (waiter, with) = self.places[place].entry.as_mut().expect("a linked place is used");
+            if accept(waiter, with) {
+                return Some(self.unlink(place));
+            }
+            place = self.places[place].next;
+        }
+        None
     }
 
-    /// Takes all entries out.
+    /// Takes all entries out, first come first.
     pub fn take(&mut self) -> impl Iterator<Item = (Waiter, P)> + use<P> {
-        std::mem::take(&mut self.entries).into_iter().map(|(_, waiter, with)| (waiter, with))
+        let mut all = std::mem::take(self);
+        // The tickets of those who are taken out must not fit those who come after.
+        self.arrivals = all.arrivals;
+        std::iter::from_fn(move || all.pop())
     }
 
     /// The entries, first come first.
     pub fn iter(&self) -> impl Iterator<Item = (&Waiter, &P)> {
-        self.entries.iter().map(|(_, waiter, with)| (waiter, with))
+        let mut place = self.first;
+        std::iter::from_fn(move || {
+            let here = self.places.get(place)?;
+            place = here.next;
+            here.entry.as_ref().map(|(waiter, with)| (waiter, with))
+        })
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
+    }
+
+    fn unlink(&mut self, place: usize) -> (Waiter, P) {
+        let Place { previous, next, .. } = self.places[place];
+        match previous {
+            NOWHERE => self.first = next,
+            previous => self.places[previous].next = next,
+        }
+        match next {
+            NOWHERE => self.last = previous,
+            next => self.places[next].previous = previous,
+        }
+        self.places[place].next = self.free;
+        self.free = place;
+        self.len -= 1;
+        self.places[place].entry.take().expect("a linked place is used")
     }
 }
 
@@ -141,6 +209,16 @@ impl WaitList {
     pub fn wake_all_after_rmw(&self) {
         if self.anybody_after_rmw() {
             self.wake_all();
+        }
+    }
+
+    /// Wakes the next waiter in place of one that this list has woken and that will make no use of it.
+    ///
+    /// No fence: a waiter whom the one that woke us must have seen is seen by us too, because its look at the count happens before
+    /// ours; any other sees the change for itself.
+    pub fn pass_on(&self) {
+        if self.count.load(Ordering::Relaxed) != 0 {
+            self.wake_one();
         }
     }
 

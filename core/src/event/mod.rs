@@ -27,8 +27,8 @@
 //!    changes its state and then looks for waiters, with a full fence between the two on both sides ([`WaitList`]).
 //!    So either the driver sees the change, or the source sees the waiter.
 //! 3. *No lost notification.* A source that wakes one of many waiters counts on it to attempt the event. The driver does attempt it
-//!    before anything else, whatever happened in the meantime; a task that is dropped between the two passes the notification on
-//!    ([`Event::pass_on`]).
+//!    before anything else. If that fails, it owes the notification: should the wait end in another way, it is passed on
+//!    ([`Event::pass_on`]); so is that of a task that is dropped, or of a wait that a panic unwinds.
 //! 4. *Losers leave nothing behind*: [`Event::delist`] follows each `enlist`.
 //!
 //! First-class events are those of Concurrent ML (Reppy, 1991); the one-word decision of who won is that of
@@ -36,6 +36,7 @@
 
 mod arm;
 mod drive;
+mod enlisted;
 mod list;
 mod order;
 mod select;
@@ -47,7 +48,7 @@ mod waiting;
 mod tests;
 
 use crate::sync::Arc;
-use crate::trigger::Trigger;
+use crate::trigger::{Claim, Trigger};
 
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
@@ -78,17 +79,24 @@ pub trait Event {
     /// After a signal by this event's source this is where the outcome is collected.
     fn attempt(&mut self) -> Option<Self::Output>;
 
-    /// Puts the waiter into the source's list, then says whether the event looks ready: if so, the driver closes the waiter and attempts again.
+    /// Puts the waiter into the source's list, then says whether the event looks ready: if so, the driver closes the waiter and
+    /// attempts again.
     ///
-    /// From here on until `delist` the source signals the waiter at the next change after which an attempt may succeed.
+    /// From here on until `delist` the source signals the waiter at the next change after which an attempt may succeed. Where
+    /// an attempt can fail although something is there (a value that is being written), the event looks ready for as long as something that was announced
+    /// has not been taken: the notification for it may have been used up by an attempt that came too early.
+    ///
+    /// Dropped without `delist` (a future that was forgotten), an event may leave its entry behind; the memory safety of a source must not depend on
+    /// `delist`. What a source writes to belongs to the entry, never to the waiter's stack.
     fn enlist(&mut self, waiter: &Waiter) -> bool;
 
-    /// Takes the waiter out of the source's list, if it is still there. The trigger is decided by then.
+    /// Takes the waiter out of the source's list, if it is still there. The trigger is decided by then. Does nothing the
+    /// second time.
     fn delist(&mut self);
 
-    /// Gives the notification that this waiter has received, and will not use, to another waiter. Nothing for a source that
-    /// wakes all its waiters.
-    fn pass_on(&mut self) {}
+    /// Gives the notification that this waiter has received, and will not use, to another waiter ([`WaitList::pass_on`]).
+    /// Does nothing for a source that wakes all its waiters.
+    fn pass_on(&mut self);
 
     /// What the event waits for, as the wait-for graph is to see it.
     fn awaits(&self) -> Awaits {
@@ -119,8 +127,21 @@ impl Waiter {
         self.trigger.signal(self.token)
     }
 
-    /// Whether the waiter is a blocked thread, which is sure to collect what is handed over to it. A suspended task
-    /// is not: it may be dropped instead. To such a waiter a source hands nothing over; it notifies it, and the task attempts the event.
+    /// Signals, and leaves it to the caller when the waiter is woken: for a source that decides under its lock and wakes
+    /// outside. `None` if the wait was decided before.
+    #[must_use = "dropping it wakes the waiter"]
+    pub fn claim(&self) -> Option<Claim> {
+        self.trigger.claim(self.token)
+    }
+
+    /// Whether the wait is decided, so that a signal would come too late.
+    pub fn is_decided(&self) -> bool {
+        self.trigger.signalled().is_some()
+    }
+
+    /// Whether the waiter is a blocked thread, which is sure to collect what is given to it. A suspended task is not: it
+    /// may be dropped instead, and what cannot be given back (a value) would be lost. So a source gives a value to an attending waiter
+    /// only; it notifies a task, which then takes the value itself. Taking *from* a task that waits to send is always allowed, by winning its trigger.
     pub fn attends(&self) -> bool {
         self.attends
     }
@@ -193,6 +214,32 @@ impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
 
     fn awaits(&self) -> Awaits {
         self.event.awaits()
+    }
+}
+
+/// An event that may be absent: `None` never happens. In a select, an arm that is switched on and off.
+impl<E: Event> Event for Option<E> {
+    type Output = E::Output;
+    const POLLS: bool = E::POLLS;
+
+    fn attempt(&mut self) -> Option<E::Output> {
+        self.as_mut()?.attempt()
+    }
+
+    fn enlist(&mut self, waiter: &Waiter) -> bool {
+        self.as_mut().is_some_and(|event| event.enlist(waiter))
+    }
+
+    fn delist(&mut self) {
+        self.iter_mut().for_each(E::delist);
+    }
+
+    fn pass_on(&mut self) {
+        self.iter_mut().for_each(E::pass_on);
+    }
+
+    fn awaits(&self) -> Awaits {
+        self.as_ref().map_or_else(|| Awaits::unknown("nothing"), E::awaits)
     }
 }
 

@@ -24,7 +24,7 @@ use super::{Event, Order, Stopped};
 ///
 /// Each `EVENT` is an expression of a type that implements [`Event`](crate::event::Event): `rx.recv_event()`, `tx.send_event(value)`, `promise.event()`,
 /// `time::after(duration)`, `token.cancelled()`, and any of these with [`map`](crate::event::Event::map). All are evaluated
-/// once, in order, before the wait. Exactly one event happens; the others have not, and have left nothing behind. Its pattern
+/// once, in order, before the wait. An arm is switched off by an event that is `None` (`ready.then(|| rx.recv_event())`). Exactly one event happens; the others have not, and have left nothing behind. Its pattern
 /// (an irrefutable one) is bound to what it yields. The expressions are not inside a closure: `return`, `break` and `?` work.
 ///
 /// Of several events that are ready, one is chosen at random, so none is starved; with `biased;` it is the first in
@@ -67,11 +67,11 @@ macro_rules! __select {
     (@parse $order:tt [$($done:tt)*] default => $body:expr $(,)?) => {
         $crate::__select!(@now $order [$($done)*] $body)
     };
-    (@parse $order:tt [$($done:tt)*] $pattern:pat = $event:expr => $body:block , $($rest:tt)*) => {
-        $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, $body)] $($rest)*)
+    (@parse $order:tt [$($done:tt)*] $pattern:pat = $event:expr => { $($body:tt)* } , $($rest:tt)*) => {
+        $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, { $($body)* })] $($rest)*)
     };
-    (@parse $order:tt [$($done:tt)*] $pattern:pat = $event:expr => $body:block $($rest:tt)*) => {
-        $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, $body)] $($rest)*)
+    (@parse $order:tt [$($done:tt)*] $pattern:pat = $event:expr => { $($body:tt)* } $($rest:tt)*) => {
+        $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, { $($body)* })] $($rest)*)
     };
     (@parse $order:tt [$($done:tt)*] $pattern:pat = $event:expr => $body:expr) => {
         $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, $body)])
@@ -80,38 +80,71 @@ macro_rules! __select {
         $crate::__select!(@parse $order [$($done)* (arm, $pattern, $event, $body)] $($rest)*)
     };
 
-    (@wait ($order:ident) [$(($arm:ident, $pattern:pat, $event:expr, $body:expr))+]) => {{
-        // The events are gone before any of the expressions runs, and with them what they borrow.
-        let (stopped, $($arm,)+) = {
-            $(let mut $arm = $crate::event::Slot::new($event);)+
-            let stopped = $crate::event::select_blocking(&mut [$(&mut $arm),+], $crate::event::Order::$order);
-            (stopped, $($arm.into_outcome(),)+)
-        };
-        match stopped {
-            ::core::option::Option::Some(stopped) => ::core::result::Result::Err(stopped),
-            ::core::option::Option::None => {
-                ::core::result::Result::Ok($crate::__select!(@run $(($arm, $pattern, $body))+ {
-                    ::core::unreachable!("a select ends with an event that has happened")
-                }))
+    // The match on nothing is there to carry the attribute: all expressions may diverge. The events, and what they borrow, are gone
+    // before any of the expressions runs: they live in the scrutinee of the inner match, as temporaries in them do. What happened
+    // is `Ok` at the depth of its arm, and `Err` down to there.
+    (@wait ($order:ident) [$(($arm:ident, $pattern:pat, $event:expr, $body:expr))+]) => {
+        match () {
+            #[allow(unreachable_code)]
+            () => {
+                let happened = match ($($crate::event::Slot::new($event),)+) {
+                    ($(mut $arm,)+) => {
+                        let stopped =
+                            $crate::event::select_blocking(&mut [$(&mut $arm),+], $crate::event::Order::$order);
+                        $crate::__select!(@pick stopped $($arm)+)
+                    }
+                };
+                $crate::__select!(@run_stoppable happened $(($pattern, $body))+)
             }
         }
-    }};
-    (@now ($order:ident) [$(($arm:ident, $pattern:pat, $event:expr, $body:expr))*] $default:expr) => {{
-        let ($($arm,)*) = {
-            $(let mut $arm = $crate::event::Slot::new($event);)*
-            $crate::event::select_now(&mut [$(&mut $arm),*], $crate::event::Order::$order);
-            ($($arm.into_outcome(),)*)
-        };
-        $crate::__select!(@run $(($arm, $pattern, $body))* { $default })
-    }};
+    };
+    (@now ($order:ident) [$(($arm:ident, $pattern:pat, $event:expr, $body:expr))*] $default:expr) => {
+        match () {
+            #[allow(unreachable_code)]
+            () => {
+                let happened = match ($($crate::event::Slot::new($event),)*) {
+                    ($(mut $arm,)*) => {
+                        $crate::event::select_now(&mut [$(&mut $arm),*], $crate::event::Order::$order);
+                        $crate::__select!(@pick () $($arm)*)
+                    }
+                };
+                $crate::__select!(@run happened $default; $(($pattern, $body))*)
+            }
+        }
+    };
 
-    (@run $otherwise:block) => { $otherwise };
-    (@run ($arm:ident, $pattern:pat, $body:expr) $($rest:tt)*) => {
-        if let ::core::option::Option::Some(outcome) = $arm {
-            let $pattern = outcome;
-            $body
-        } else {
-            $crate::__select!(@run $($rest)*)
+    (@pick $otherwise:tt) => { $otherwise };
+    (@pick $otherwise:tt $arm:ident $($rest:ident)*) => {
+        match $arm.into_outcome() {
+            ::core::option::Option::Some(outcome) => ::core::result::Result::Ok(outcome),
+            ::core::option::Option::None => ::core::result::Result::Err($crate::__select!(@pick $otherwise $($rest)*)),
+        }
+    };
+
+    (@run_stoppable $happened:ident) => {
+        ::core::result::Result::Err($happened.expect("a select ends with an event or with what stopped it"))
+    };
+    (@run_stoppable $happened:ident ($pattern:pat, $body:expr) $($rest:tt)*) => {
+        match $happened {
+            ::core::result::Result::Ok(outcome) => {
+                let $pattern = outcome;
+                ::core::result::Result::Ok($body)
+            }
+            ::core::result::Result::Err(later) => $crate::__select!(@run_stoppable later $($rest)*),
+        }
+    };
+
+    (@run $happened:ident $default:expr;) => {{
+        let () = $happened;
+        $default
+    }};
+    (@run $happened:ident $default:expr; ($pattern:pat, $body:expr) $($rest:tt)*) => {
+        match $happened {
+            ::core::result::Result::Ok(outcome) => {
+                let $pattern = outcome;
+                $body
+            }
+            ::core::result::Result::Err(later) => $crate::__select!(@run later $default; $($rest)*),
         }
     };
 }
@@ -152,9 +185,13 @@ pub fn select_now(arms: &mut [&mut dyn Arm], order: Order) {
 /// assert_eq!((index, reason.as_str()), (2, "the third"));
 /// ```
 pub struct Select<'a, T> {
-    arms: Vec<Box<dyn ArmOf<T> + 'a>>,
+    arms: ArmList<'a, T>,
     order: Order,
+    /// Of a wait by a task, which may have been forgotten halfway.
+    suspended: Suspended,
 }
+
+struct ArmList<'a, T>(Vec<Box<dyn ArmOf<T> + 'a>>);
 
 impl<'a, T> Select<'a, T> {
     /// A choice among no events yet, fair among those that are ready.
@@ -168,12 +205,13 @@ impl<'a, T> Select<'a, T> {
     }
 
     fn with_order(order: Order) -> Self {
-        Self { arms: Vec::new(), order }
+        Self { arms: ArmList(Vec::new()), order, suspended: Suspended::default() }
     }
 
     /// Adds an event; returns its index.
     pub fn add<E: Event<Output = T> + 'a>(&mut self, event: E) -> usize {
-        self.arms.push(Box::new(Slot::new(event)));
+        self.suspended.abandon(&mut self.arms);
+        self.arms.0.push(Box::new(Slot::new(event)));
         self.arms.len() - 1
     }
 
@@ -197,25 +235,26 @@ impl<'a, T> Select<'a, T> {
     }
 
     fn wait_within(&mut self, limits: Limits) -> Result<(usize, T), Stopped> {
-        assert!(!self.arms.is_empty() || limits.deadline.is_some(), "a select among no events never ends");
-        let order = self.order;
-        let index = drive(self, order, limits)?;
+        assert!(self.arms.len() > 0 || limits.deadline.is_some(), "a select among no events never ends");
+        self.suspended.abandon(&mut self.arms);
+        let index = drive(&mut self.arms, self.order, limits)?;
         Ok(self.taken(index))
     }
 
     /// Lets one event happen if one can, without waiting.
     pub fn attempt(&mut self) -> Option<(usize, T)> {
-        let order = self.order;
-        attempt(self, order).map(|index| self.taken(index))
+        self.suspended.abandon(&mut self.arms);
+        attempt(&mut self.arms, self.order).map(|index| self.taken(index))
     }
 
     /// A future of the choice: ready when one event has happened.
     pub fn wait_async(&mut self) -> Selecting<'_, 'a, T> {
-        Selecting { select: self, suspended: Suspended::default() }
+        self.suspended.abandon(&mut self.arms);
+        Selecting(self)
     }
 
     fn taken(&mut self, index: usize) -> (usize, T) {
-        (index, self.arms[index].take().expect("the event at this index has happened"))
+        (index, self.arms.0[index].take().expect("the event at this index has happened"))
     }
 }
 
@@ -231,36 +270,32 @@ impl<T> fmt::Debug for Select<'_, T> {
     }
 }
 
-impl<T> Arms for Select<'_, T> {
+impl<T> Arms for ArmList<'_, T> {
     fn len(&self) -> usize {
-        self.arms.len()
+        self.0.len()
     }
 
     fn arm(&mut self, index: usize) -> &mut dyn Arm {
-        &mut *self.arms[index]
+        &mut *self.0[index]
     }
 }
 
 /// The future of [`Select::wait_async`].
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is polled"]
-pub struct Selecting<'s, 'a, T> {
-    select: &'s mut Select<'a, T>,
-    suspended: Suspended,
-}
+pub struct Selecting<'s, 'a, T>(&'s mut Select<'a, T>);
 
 impl<T> Future for Selecting<'_, '_, T> {
     type Output = Result<(usize, T), Stopped>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { select, suspended } = &mut *self;
-        let order = select.order;
-        suspended.poll(*select, order, cx).map_ok(|index| self.select.taken(index))
+        let Select { arms, order, suspended } = &mut *self.0;
+        suspended.poll(arms, *order, cx).map_ok(|index| self.0.taken(index))
     }
 }
 
 impl<T> Drop for Selecting<'_, '_, T> {
     fn drop(&mut self) {
-        self.suspended.abandon(self.select);
+        self.0.suspended.abandon(&mut self.0.arms);
     }
 }

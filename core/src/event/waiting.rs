@@ -6,19 +6,19 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use super::arm::{Arms, Only, Slot};
-use super::drive::{CANCELLED, DROPPED, READY, attempt};
-use super::{Event, Order, Stopped, Waiter};
+use super::drive::attempt;
+use super::enlisted::{Enlisted, Owed, READY};
+use super::{Event, Limits, Order, Stopped};
 use crate::cancel::Cancellation;
 use crate::context::Context;
-use crate::seeded;
 
 /// How often one poll tries an event that looks ready and does not happen, before it lets other tasks run.
 const TRIES: usize = 8;
 
-/// A future that is ready when the event happens, or when the token that was current at its first wait is cancelled.
+/// A future that is ready when the event happens, or when the token that is current at its first poll is cancelled.
 ///
-/// Dropping it leaves nothing behind: no value is lost, and a notification that it had received goes to the next waiter. It needs
-/// no particular executor.
+/// Dropping it leaves nothing behind: no value is lost, and a notification that it had received goes to the next waiter. One that is
+/// kept but never polled again holds on to a notification that it has received, as one that is forgotten does. It needs no particular executor.
 #[must_use = "a future does nothing until it is polled"]
 pub struct Waiting<E: Event> {
     slot: Slot<E>,
@@ -32,6 +32,12 @@ impl<E: Event> Waiting<E> {
     /// A future of the event.
     pub fn new(event: E) -> Self {
         Self { slot: Slot::new(event), suspended: Suspended::default() }
+    }
+
+    /// A future of the event that no cancellation token ends.
+    pub fn unstoppable(event: E) -> Self {
+        let suspended = Suspended { limits: Limits::unstoppable(), ..Suspended::default() };
+        Self { slot: Slot::new(event), suspended }
     }
 }
 
@@ -61,9 +67,12 @@ impl<E: Event> fmt::Debug for Waiting<E> {
 /// The state of a wait between two polls.
 #[derive(Debug, Default)]
 pub(super) struct Suspended {
+    limits: Limits,
+    /// Whether the token that may end the wait has been taken from the context.
+    begun: bool,
     cancellation: Option<Cancellation>,
-    /// The waiter that is enlisted.
-    waiter: Option<Waiter>,
+    enlisted: Option<Enlisted>,
+    owed: Owed,
     /// Whether the task's waker hangs on the waiter's trigger.
     hung: bool,
 }
@@ -76,70 +85,66 @@ impl Suspended {
         order: Order,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<usize, Stopped>> {
+        if !self.begun {
+            self.begun = true;
+            self.cancellation = self.limits.cancellation(&Context::shared());
+        }
         for _ in 0..TRIES {
-            if let Some(waiter) = &self.waiter {
-                let Some(token) = waiter.trigger.hang(&mut self.hung, cx.waker()) else { return Poll::Pending };
-                self.leave(arms, token);
-                // Invariant 3: the event that was signalled is the first to be attempted.
-                if token < arms.len() && arms.arm(token).attempt() {
-                    return Poll::Ready(Ok(token));
+            if let Some(outcome) = self.step(arms, order, cx) {
+                if let Poll::Ready(outcome) = &outcome {
+                    self.owed.settle(arms, outcome.as_ref().ok().copied());
                 }
+                return outcome;
             }
-            if let Some(index) = attempt(arms, order) {
-                return Poll::Ready(Ok(index));
-            }
-            if self.cancellation.is_none() {
-                self.cancellation = Context::current().cancel.map(|token| token.cancelled());
-            }
-            if let Some(cancelled) = self.cancellation.as_mut().and_then(Cancellation::attempt) {
-                return Poll::Ready(Err(Stopped::Cancelled(cancelled)));
-            }
-            self.enlist(arms);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Enlists a new waiter; if something looks ready, its wait is decided at once.
-    fn enlist(&mut self, arms: &mut dyn Arms) {
-        let waiter = Waiter::new(false);
-        let mut ready = false;
-        for index in 0..arms.len() {
-            ready |= arms.arm(index).enlist(&waiter.with_token(index));
+    /// One round of the protocol; `None` if another is due.
+    fn step(
+        &mut self,
+        arms: &mut dyn Arms,
+        order: Order,
+        cx: &mut TaskContext<'_>,
+    ) -> Option<Poll<Result<usize, Stopped>>> {
+        if let Some(enlisted) = &self.enlisted {
+            let Some(token) = enlisted.waiter.trigger.hang(&mut self.hung, cx.waker()) else {
+                return Some(Poll::Pending);
+            };
+            enlisted.leave(arms, &mut self.cancellation, token);
+            self.enlisted = None;
+            if token < arms.len() {
+                // Invariant 3: the event that was signalled is the first to be attempted.
+                if arms.arm(token).attempt() {
+                    return Some(Poll::Ready(Ok(token)));
+                }
+                self.owed.add(token);
+            }
         }
-        if let Some(cancellation) = &mut self.cancellation {
-            ready |= cancellation.enlist(&waiter.with_token(CANCELLED));
+        if let Some(index) = attempt(arms, order) {
+            return Some(Poll::Ready(Ok(index)));
         }
-        if ready {
-            waiter.close(READY);
+        if let Some(cancelled) = self.cancellation.as_mut().and_then(Cancellation::attempt) {
+            return Some(Poll::Ready(Err(Stopped::Cancelled(cancelled))));
         }
-        self.waiter = Some(waiter);
+        let enlisted = self.enlisted.insert(Enlisted::new(false));
+        if enlisted.enlist(arms, &mut self.cancellation) {
+            enlisted.waiter.close(READY);
+        }
+        None
     }
 
-    /// Leaves all lists; returns the token that decided the wait, which is `why` unless a source was first.
-    fn leave(&mut self, arms: &mut dyn Arms, why: usize) -> Option<usize> {
-        let waiter = self.waiter.take()?;
-        if std::mem::take(&mut self.hung) {
-            // Before the trigger is closed, which would wake the task.
-            waiter.trigger.unhang();
-        }
-        let token = waiter.close(why);
-        for index in 0..arms.len() {
-            arms.arm(index).delist();
-        }
-        if let Some(cancellation) = &mut self.cancellation {
-            cancellation.delist();
-        }
-        Some(token)
-    }
-
-    /// Ends the wait from outside. A notification that came and will not be used goes to another waiter (invariant 3).
+    /// Ends the wait from outside, if there is one: leaves all lists, and passes on what was received and will not be used.
     pub(super) fn abandon(&mut self, arms: &mut dyn Arms) {
-        if let Some(token) = self.leave(arms, DROPPED)
-            && token < arms.len()
-            && !seeded("event/drop-notification")
-        {
-            arms.arm(token).pass_on();
+        if let Some(enlisted) = self.enlisted.take() {
+            if std::mem::take(&mut self.hung) {
+                // Before the trigger is closed, which would wake the task.
+                enlisted.waiter.trigger.unhang();
+            }
+            enlisted.abandon(arms, &mut self.cancellation);
         }
+        self.owed.settle(arms, None);
+        self.begun = false;
     }
 }

@@ -90,6 +90,7 @@ unsafe impl Send for Trigger {}
 unsafe impl Sync for Trigger {}
 
 /// Who is to be woken.
+#[derive(Debug)]
 enum Waiter {
     Thread(Thread),
     Task(Waker),
@@ -107,6 +108,33 @@ impl Waiter {
         }
         None
     }
+
+    /// Drops a waiter that was taken back. A waker's destructor is user code, and whoever takes it back has more to do.
+    fn discard(self) {
+        match self {
+            Waiter::Task(waker) => contain(|| drop(waker)),
+            other => drop(other),
+        }
+    }
+}
+
+/// A signal that has been given, and whose waiter is still to be woken: see [`Trigger::claim`]. Dropping it wakes.
+#[derive(Debug)]
+pub struct Claim(Option<Waiter>);
+
+impl Claim {
+    /// Wakes the waiter, if there is one.
+    pub fn wake(self) {}
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut next = self.0.take().and_then(Waiter::wake);
+        // A chain of forwards is followed here, not on the stack.
+        while let Some((trigger, token)) = next {
+            next = trigger.signal_here(token).and_then(|waiter| waiter.and_then(Waiter::wake));
+        }
+    }
 }
 
 impl Trigger {
@@ -115,31 +143,37 @@ impl Trigger {
         Self { state: AtomicUsize::new(EMPTY), waiter: UnsafeCell::new(None) }
     }
 
-    /// Signals, unless that has happened before, and wakes the waiter if there is one. Never blocks.
+    /// Signals, unless that has happened before, and wakes the waiter if there is one.
     ///
     /// Returns whether this call was the one that signalled. What happened before it in this thread is visible to
-    /// whoever sees the signal. One read-modify-write, and a wake-up if somebody waits.
+    /// whoever sees the signal. One read-modify-write, and a wake-up if somebody waits; a wake-up runs the waiter's `Waker`,
+    /// which is user code, so it should not be done under a lock ([`claim`](Self::claim)).
     ///
     /// # Panics
     /// When `token` is above [`MAX_TOKEN`].
     pub fn signal(&self, token: usize) -> bool {
-        assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
-        let (won, mut next) = self.signal_here(token);
-        // A chain of forwards is followed here, not on the stack.
-        while let Some((trigger, token)) = next {
-            next = trigger.signal_here(token).1;
-        }
-        won
+        self.claim(token).is_some()
     }
 
-    /// Signals this trigger; returns whether that was the first time, and whom to signal next.
-    fn signal_here(&self, token: usize) -> (bool, Option<(Arc<Trigger>, usize)>) {
+    /// Signals, unless that has happened before, and leaves it to the caller when the waiter is woken: at the end of the
+    /// returned [`Claim`]. For a source that must decide under its lock and wake outside. Runs no user code.
+    ///
+    /// # Panics
+    /// When `token` is above [`MAX_TOKEN`].
+    #[must_use = "dropping it wakes the waiter"]
+    pub fn claim(&self, token: usize) -> Option<Claim> {
+        assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
+        self.signal_here(token).map(Claim)
+    }
+
+    /// Signals this trigger. `Some` if that was the first time, with the waiter to wake, which now belongs to the caller.
+    fn signal_here(&self, token: usize) -> Option<Option<Waiter>> {
         // Release publishes what the signaller did before; acquire takes over the waiter cell from `register`.
         let success = if seeded("trigger/relaxed-signal") { Ordering::Relaxed } else { Ordering::AcqRel };
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state & PHASE == SIGNALLED && !seeded("trigger/signal-overwrites") {
-                return (false, None);
+                return None;
             }
             let signalled = SIGNALLED | token << 2;
             match self.state.compare_exchange(state, signalled, success, Ordering::Relaxed) {
@@ -149,9 +183,9 @@ impl Trigger {
         }
         if state == WAITING && !seeded("trigger/signal-without-wake") {
             let waiter = self.take_waiter();
-            return (true, waiter.expect("phase WAITING means that the cell holds a waiter").wake());
+            return Some(Some(waiter.expect("phase WAITING means that the cell holds a waiter")));
         }
-        (true, None)
+        Some(None)
     }
 
     /// The token of the signal, if it has come. One load.
@@ -182,7 +216,7 @@ impl Trigger {
         match self.state.compare_exchange(BUSY, WAITING, Ordering::Release, Ordering::Acquire) {
             Ok(_) => Ok(()),
             Err(state) => {
-                drop(self.take_waiter());
+                self.take_waiter().into_iter().for_each(Waiter::discard);
                 Err(token_of(state).expect("only a signal can end the phase BUSY from outside"))
             }
         }
@@ -201,7 +235,7 @@ impl Trigger {
         } else {
             self.state.compare_exchange(BUSY, EMPTY, Ordering::Release, Ordering::Acquire)
         };
-        drop(waiter);
+        waiter.into_iter().for_each(Waiter::discard);
         withdrawn.err().and_then(token_of)
     }
 

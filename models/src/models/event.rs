@@ -4,7 +4,6 @@
 //! its trigger) is modelled with the rendezvous channel, which does it.
 
 use std::future::Future;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -34,15 +33,18 @@ pub const MODELS: &[Model] = &[
         property: "a permit given while a deadline passes is taken by this waiter or left for the next",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["timed out", "in time"],
-        seeded: &[Seeded { bug: "event/notify-the-decided", run: Run::loom_bounded(2), expect: "deadlock" }],
+        seeded: &[
+            Seeded { bug: "event/notify-the-decided", run: Run::loom_bounded(2), expect: "deadlock" },
+            Seeded { bug: "event/time-out-despite-signal", run: Run::loom_bounded(2), expect: "deadlock" },
+        ],
         body: deadline_beside_waiter,
     },
     Model {
         name: "dropped-task",
-        property: "a notification that reached a task which is then dropped goes to the next waiter",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
-        covers: &["the task was notified", "the thread was notified"],
-        seeded: &[Seeded { bug: "event/drop-notification", run: Run::loom(), expect: "deadlock" }],
+        property: "a notification that reaches a task while it is dropped goes to the next waiter",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["notified before the drop", "dropped unnotified"],
+        seeded: &[Seeded { bug: "event/drop-notification", run: Run::loom_bounded(2), expect: "deadlock" }],
         body: dropped_task,
     },
     Model {
@@ -66,12 +68,23 @@ pub const MODELS: &[Model] = &[
         property: "a wait ends by its event or by the token, and a permit that a cancelled wait did not take is still there",
         runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["cancelled", "taken"],
-        seeded: &[Seeded { bug: "event/sleep-though-ready", run: Run::loom_bounded(3), expect: "deadlock" }],
+        seeded: &[
+            Seeded { bug: "event/sleep-though-ready", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "event/stay-listed", run: Run::loom_bounded(3), expect: "leaves nothing behind" },
+        ],
         body: cancelled_wait,
     },
     Model {
+        name: "slow-writer",
+        property: "what is announced before it can be taken is taken, whoever was notified of it too early",
+        runs: &[Run::shuttle_pct(3, 5_000), Run::shuttle_random(5_000)],
+        covers: &["left", "right"],
+        seeded: &[Seeded { bug: "event/forget-what-is-owed", run: Run::shuttle_random(5_000), expect: "deadlock" }],
+        body: slow_writer,
+    },
+    Model {
         name: "crowd",
-        property: "threads, tasks, selects and deadlines among each other: every permit is taken or left, nobody sleeps on",
+        property: "threads, selects and deadlines among each other: every permit is taken or left, nobody sleeps on",
         runs: &[Run::shuttle_pct(3, 3_000), Run::shuttle_random(3_000)],
         covers: &["timed out"],
         seeded: &[
@@ -141,7 +154,7 @@ impl Event for Take<'_> {
     }
 
     fn pass_on(&mut self) {
-        self.permits.waiters.wake_one_after_rmw();
+        self.permits.waiters.pass_on();
     }
 }
 
@@ -190,14 +203,14 @@ fn deadline_beside_waiter() {
 
 fn dropped_task() {
     let permits = Permits::new(0);
-    let patient = {
-        let mut task = pin!(Waiting::new(permits.take()));
-        assert_eq!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
-        let patient = elsewhere(&permits, |permits| wait(permits.take()).unwrap());
-        cover(if permits.waiters.len() == 2 { "the task was notified" } else { "the thread was notified" });
-        permits.release();
-        patient
-    };
+    let mut task = Box::pin(Waiting::new(permits.take()));
+    assert_eq!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    let patient = elsewhere(&permits, |permits| wait(permits.take()).unwrap());
+    let releaser = elsewhere(&permits, Permits::release);
+    let before = permits.free.load(Ordering::Relaxed);
+    drop(task);
+    cover(if before == 1 { "notified before the drop" } else { "dropped unnotified" });
+    releaser.join().unwrap();
     patient.join().unwrap();
 }
 
@@ -242,6 +255,91 @@ fn select_beside_waiter() {
     let patient = elsewhere(&left, |left| wait(left.take()).unwrap());
     left.release();
     right.release();
+    chooser.join().unwrap();
+    patient.join().unwrap();
+}
+
+/// Permits that are announced first and can be taken a moment later.
+struct Slow {
+    announced: AtomicUsize,
+    written: Arc<Permits>,
+}
+
+impl Slow {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { announced: AtomicUsize::new(0), written: Permits::new(0) })
+    }
+
+    fn announce(&self) {
+        self.announced.fetch_add(1, Ordering::Release);
+        self.written.waiters.wake_one_after_rmw();
+    }
+
+    fn write(&self) {
+        self.written.free.fetch_add(1, Ordering::Release);
+    }
+
+    fn take(&self) -> TakeSlow<'_> {
+        TakeSlow { slow: self, take: self.written.take() }
+    }
+}
+
+/// The event of taking such a permit: it looks ready for as long as one is announced and not taken.
+struct TakeSlow<'a> {
+    slow: &'a Slow,
+    take: Take<'a>,
+}
+
+impl Event for TakeSlow<'_> {
+    type Output = ();
+
+    fn attempt(&mut self) -> Option<()> {
+        self.take.attempt()?;
+        self.slow.announced.fetch_sub(1, Ordering::Relaxed);
+        Some(())
+    }
+
+    fn enlist(&mut self, waiter: &Waiter) -> bool {
+        self.take.enlist(waiter) | (self.slow.announced.load(Ordering::Relaxed) > 0)
+    }
+
+    fn delist(&mut self) {
+        self.take.delist();
+    }
+
+    fn pass_on(&mut self) {
+        self.take.pass_on();
+    }
+}
+
+fn slow_writer() {
+    let (left, right) = (Slow::new(), Permits::new(0));
+    let chooser = thread::spawn({
+        let (left, right) = (left.clone(), right.clone());
+        move || {
+            let side = reweave_core::select! {
+                biased;
+                () = right.take() => "right",
+                () = left.take() => {
+                    left.announce();
+                    left.write();
+                    "left"
+                }
+            };
+            cover(side.unwrap());
+        }
+    });
+    let patient = thread::spawn({
+        let left = left.clone();
+        move || wait(left.take()).unwrap()
+    });
+    // What comes earlier than both is nothing new.
+    while left.written.waiters.len() < 2 {
+        thread::yield_now();
+    }
+    left.announce();
+    right.release();
+    left.write();
     chooser.join().unwrap();
     patient.join().unwrap();
 }
