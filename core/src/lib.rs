@@ -6,10 +6,12 @@
 //! | [`trigger`] | the one-shot cell on which everything that blocks waits |
 //! | [`reclaim`] | the one door to epoch-based memory reclamation |
 //! | [`topology`] | cpus, caches and memory nodes, and how near they are |
+//! | [`arena`] | memory for a step of work, given back as a whole |
 //!
 //! The crate compiles from the same source against the standard library (the default, at no cost), against loom
 //! (`--cfg reweave_loom`) and against shuttle (`--cfg reweave_shuttle`).
 
+pub mod arena;
 pub mod reclaim;
 pub mod sync;
 pub mod topology;
