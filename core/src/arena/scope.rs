@@ -28,7 +28,7 @@ use super::{Arena, Owned};
 /// # use reweave_core::arena::Arena;
 /// let arena = Arena::new();
 /// let number = arena.scope(|scope| scope.alloc(7));
-/// arena.scope(|scope| scope.alloc(8));
+/// arena.scope(|scope| { scope.alloc(8); });
 /// assert_eq!(*number, 7);
 /// ```
 ///
