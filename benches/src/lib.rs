@@ -13,7 +13,6 @@
 //! | [`report`] | medians and spreads, and the JSON form |
 //! | [`ping_pong`] | the round trip of a cache line, which says how near two cores are |
 //! | [`machine`] | what the figures were measured on |
-//! | [`affinity`] | which cores this process may use, and pinning to one |
 //!
 //! To add a system to a workload: write its adapter in `systems/`, and a line in the workload's table of systems. To
 //! add a workload: a trait and a file in `workload/`; interleaving, statistics, report and command come with
@@ -31,7 +30,6 @@
 //! # Ok::<(), reweave_benches::Error>(())
 //! ```
 
-pub mod affinity;
 mod error;
 pub mod machine;
 pub mod ping_pong;

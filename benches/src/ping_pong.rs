@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::CachePadded;
 use reweave_core::sync::atomic::{AtomicU32, Ordering};
 use reweave_core::sync::{Arc, thread};
+use reweave_core::topology::affinity;
 
 use crate::report::median;
-use crate::{affinity, team};
+use crate::team;
 
 /// How long one measurement lasts.
 const WINDOW: Duration = Duration::from_millis(4);

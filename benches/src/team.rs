@@ -2,9 +2,8 @@
 
 use std::any::Any;
 
+use reweave_core::topology::affinity;
 use reweave_sched::team;
-
-use crate::affinity;
 
 /// Runs `body(0)` to `body(members - 1)`, each on a thread of its own, and returns their results in this order. They
 /// start together.

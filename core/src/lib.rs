@@ -9,16 +9,20 @@
 //! | [`time`] | clocks and deadlines |
 //! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
 //! | [`reclaim`] | the one door to epoch-based memory reclamation |
+//! | [`topology`] | cpus, caches and memory nodes, and how near they are |
+//! | [`arena`] | memory for a step of work, given back as a whole |
 //!
 //! The crate compiles from the same source against the standard library (the default, at no cost), against loom
 //! (`--cfg reweave_loom`) and against shuttle (`--cfg reweave_shuttle`).
 
+pub mod arena;
 pub mod cancel;
 pub mod context;
 pub mod event;
 pub mod reclaim;
 pub mod sync;
 pub mod time;
+pub mod topology;
 pub mod trigger;
 
 mod reason;

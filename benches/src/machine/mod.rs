@@ -6,12 +6,11 @@
 use std::fs;
 use std::path::Path;
 
+use reweave_core::topology::{Topology, affinity};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::affinity;
-
-pub mod topology;
+mod topology;
 
 pub use topology::{Cache, Node};
 
@@ -44,12 +43,19 @@ pub struct Machine {
     pub architecture: &'static str,
     /// How many logical cores are online.
     pub logical_cores: Option<usize>,
+    /// How many physical cores they are on.
+    pub physical_cores: Option<usize>,
     /// The cores that this process may use; empty where the system does not say.
     pub allowed_cpus: Vec<usize>,
     /// The caches, from the first level up, data before instructions.
     pub caches: Vec<Cache>,
     /// The memory nodes: one with all cores where the machine has no others or does not tell.
     pub numa_nodes: Vec<Node>,
+    /// What was not to be had from the system or contradicted itself, and what is assumed instead.
+    pub topology_remarks: Vec<String>,
+    /// What all this was taken from, for questions such as which cores are near to which; `None` if nothing is known.
+    #[serde(skip)]
+    pub topology: Option<Topology>,
     /// Features of the processor that matter to concurrent programs.
     pub features: Vec<String>,
     /// Operating system and release of its kernel.
@@ -91,17 +97,26 @@ impl Machine {
     /// A machine as described by the files below `root`, of which the process may use the cores `allowed_cpus`.
     pub fn read(root: &Path, allowed_cpus: Vec<usize>) -> Self {
         let cpuinfo = fs::read_to_string(root.join("proc/cpuinfo")).unwrap_or_default();
-        let online = topology::online(root).or_else(|| {
-            let processors = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
-            (processors > 0).then(|| (0..processors).collect())
-        });
-        let cores = online.clone().unwrap_or_else(|| allowed_cpus.clone());
+        let processors = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
+        let processors: Vec<usize> = (0..processors).collect();
+        let assumed = if processors.is_empty() { &allowed_cpus } else { &processors };
+        let topology = Topology::from_root_allowing(root.join("sys"), assumed);
+        // With nothing to go by, the topology is one made up, and not reported.
+        let known = topology.cpus_known() || !assumed.is_empty();
         Self {
             cpu: info(&cpuinfo, &["model name", "Model", "Hardware", "cpu model", "uarch"]),
             architecture: std::env::consts::ARCH,
-            logical_cores: (!cores.is_empty()).then_some(cores.len()),
-            caches: topology::caches(root, &cores),
-            numa_nodes: topology::nodes(root, &cores),
+            logical_cores: known.then(|| topology.cpus().len()),
+            physical_cores: known.then(|| topology.cores().len()),
+            caches: topology::caches(&topology),
+            numa_nodes: if known { topology::nodes(&topology, root) } else { Vec::new() },
+            topology_remarks: topology
+                .fallback()
+                .into_iter()
+                .map(str::to_owned)
+                .chain(topology.remarks().to_vec())
+                .collect(),
+            topology: known.then_some(topology),
             features: features(&cpuinfo),
             kernel: kernel(root),
             clock_source: line(&root.join("sys/devices/system/clocksource/clocksource0/current_clocksource")),

@@ -36,7 +36,7 @@ fn a_machine_of_two_nodes() {
         ("sys/devices/system/clocksource/clocksource0/current_clocksource".to_owned(), "tsc\n"),
         ("sys/devices/system/node/possible".to_owned(), "0-1\n"),
         ("sys/devices/system/node/node0/cpulist".to_owned(), "0-1\n"),
-        ("sys/devices/system/node/node0/distance".to_owned(), "10 21\n"),
+        ("sys/devices/system/node/node0/distance".to_owned(), "10 21 21\n"),
         ("sys/devices/system/node/node0/meminfo".to_owned(), "Node 0 MemTotal:   2048000 kB\nNode 0 MemFree: 1 kB\n"),
         ("sys/devices/system/node/node1/cpulist".to_owned(), "2-3\n"),
         ("sys/devices/system/node/node2/cpulist".to_owned(), "\n"),
@@ -65,6 +65,7 @@ fn a_machine_of_two_nodes() {
     assert_eq!(machine.cpu.as_deref(), Some("Big One 9000"));
     assert_eq!(machine.features, ["cx16", "rtm"]);
     assert_eq!((machine.logical_cores, &machine.allowed_cpus), (Some(4), &vec![0, 2]));
+    assert_eq!(machine.physical_cores, Some(4));
     assert!(machine.has_cores_for(2) && !machine.has_cores_for(3));
     assert_eq!((&*machine.kernel, machine.clock_source.as_deref()), ("Linux 6.1.2", Some("tsc")));
     let cache = |level, kind: &str, size_kib, instances, shared_by| Cache {
@@ -82,7 +83,7 @@ fn a_machine_of_two_nodes() {
     assert_eq!(
         machine.numa_nodes,
         [
-            Node { id: 0, cpus: vec![0, 1], memory_mib: Some(2000), distances: vec![10, 21] },
+            Node { id: 0, cpus: vec![0, 1], memory_mib: Some(2000), distances: vec![10, 21, 21] },
             Node { id: 1, cpus: vec![2, 3], memory_mib: None, distances: vec![] },
             Node { id: 2, cpus: vec![], memory_mib: None, distances: vec![] },
         ]
@@ -100,6 +101,7 @@ fn a_machine_that_tells_nothing_is_no_error() {
     assert_eq!(machine.logical_cores, Some(2));
     assert_eq!(machine.numa_nodes.len(), 1);
     assert_eq!(machine.numa_nodes[0].cpus, [4, 5]);
+    assert!(machine.topology_remarks[0].contains("/nowhere/at/all/sys"), "{:?}", machine.topology_remarks);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A new model goes into the `MODELS` of its subject's file; a new subject gets a file here and a line in [`ALL`].
 
-use crate::model::Component;
+use crate::model::{Component, Rule, Waiver};
 
 pub mod event;
 pub mod reclaim;
@@ -37,6 +37,31 @@ pub static ALL: &[Component] = &[
         models: &[reclaim::MODELS],
         waived: &[],
         trusted: &["under shuttle: crossbeam-epoch, whose own atomics are instrumented under loom only"],
+    },
+    Component {
+        name: "topology",
+        package: "reweave-core",
+        models: &[],
+        waived: &[
+            Waiver { rule: Rule::LoomRow, reason: "plain data that does not change: no step is shared" },
+            Waiver { rule: Rule::ShuttleRow, reason: "plain data that does not change: no step is shared" },
+            Waiver { rule: Rule::SeededRow, reason: "has no model; its tests read trees that are broken on purpose" },
+        ],
+        trusted: &["with the feature `numa`: libnuma, which no test of this matrix links"],
+    },
+    Component {
+        name: "arena",
+        package: "reweave-core",
+        models: &[],
+        waived: &[
+            Waiver { rule: Rule::LoomRow, reason: "one thread at a time, by type: nothing to interleave" },
+            Waiver { rule: Rule::ShuttleRow, reason: "one thread at a time, by type: nothing to interleave" },
+            Waiver {
+                rule: Rule::SeededRow,
+                reason: "has no model; misuse is refused by the compiler, as its doc tests show",
+            },
+        ],
+        trusted: &["bumpalo, whose memory is handed out uninstrumented"],
     },
     Component {
         name: "stm",

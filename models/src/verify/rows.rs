@@ -60,9 +60,11 @@ impl Selection {
     ) -> Result<Self, String> {
         for filter in filters {
             let names_package = packages.iter().any(|package| is_package(filter, package));
+            // A component without models has its package's tests.
+            let names_component = components.iter().any(|component| component.name == filter);
             let names_model =
                 components.iter().any(|component| component.models().any(|model| selects(filter, component, model)));
-            if !names_package && !names_model {
+            if !names_package && !names_component && !names_model {
                 let mut known: Vec<_> = packages.iter().map(Package::short).collect();
                 known.extend(components.iter().map(|component| component.name));
                 known.sort_unstable();

@@ -31,6 +31,13 @@ static COMPONENTS: &[Component] = &[
         waived: &[Waiver { rule: Rule::LoomRow, reason: "a test" }],
         trusted: &[],
     },
+    Component { name: "plain", package: "reweave-core", models: &[], waived: NOT_CONCURRENT, trusted: &[] },
+];
+
+const NOT_CONCURRENT: &[Waiver] = &[
+    Waiver { rule: Rule::LoomRow, reason: "plain" },
+    Waiver { rule: Rule::ShuttleRow, reason: "plain" },
+    Waiver { rule: Rule::SeededRow, reason: "plain" },
 ];
 
 fn packages() -> Vec<Package> {
@@ -91,6 +98,12 @@ fn a_filter_names_a_component_a_package_or_a_model() {
 }
 
 #[test]
+fn a_component_without_models_is_named_for_its_tests() {
+    assert!(titles(&["plain"], None, Tier::Ci).is_empty());
+    assert_eq!(tested(&["plain"], None), ["reweave-core"]);
+}
+
+#[test]
 fn one_kind_leaves_the_others_out() {
     assert_eq!(titles(&[], Some(Only::Shuttle), Tier::Ci), ["gate/opens shuttle-dfs", "stm/commits shuttle-random-10"]);
     assert_eq!(titles(&[], Some(Only::Loom), Tier::Ci).len(), 4);
@@ -103,7 +116,7 @@ fn one_kind_leaves_the_others_out() {
 fn an_unknown_name_is_refused_with_the_known_ones() {
     for wrong in ["gte", "gate/ajar", "reweave-gate"] {
         let refusal = selection(&[wrong], None, Tier::Ci).unwrap_err();
-        assert!(refusal.contains(wrong) && refusal.contains("core, gate, reweave, stm"), "{refusal}");
+        assert!(refusal.contains(wrong) && refusal.contains("core, gate, plain, reweave, stm"), "{refusal}");
         assert!(!refusal.contains('\n'));
     }
 }
@@ -113,7 +126,16 @@ fn a_full_run_names_what_a_component_lacks_and_what_is_waived() {
     let rows = selection(&[], None, Tier::Ci).unwrap().rows(COMPONENTS);
     let gaps = gaps(COMPONENTS, &rows);
     let told: Vec<_> = gaps.iter().map(|gap| (gap.component, gap.rule, gap.waived)).collect();
-    assert_eq!(told, [("gate", Rule::SeededFor("closes"), None), ("stm", Rule::LoomRow, Some("a test")),]);
+    assert_eq!(
+        told,
+        [
+            ("gate", Rule::SeededFor("closes"), None),
+            ("stm", Rule::LoomRow, Some("a test")),
+            ("plain", Rule::LoomRow, Some("plain")),
+            ("plain", Rule::ShuttleRow, Some("plain")),
+            ("plain", Rule::SeededRow, Some("plain")),
+        ]
+    );
 }
 
 #[test]

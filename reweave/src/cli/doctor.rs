@@ -4,9 +4,11 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
-use reweave_benches::machine::topology::ranges;
+
 use reweave_benches::machine::{Cache, Machine, Node};
 use reweave_benches::ping_pong;
+use reweave_core::topology::cpulist::print as ranges;
+use reweave_core::topology::{Nearness, Topology};
 use serde_json::json;
 
 use super::{FAILED, fail, human, output};
@@ -43,13 +45,14 @@ fn describe(machine: &Machine, round_trip: Option<f64>) -> String {
         (Some(cores), []) => format!("{cores} online"),
         (Some(cores), allowed) => format!("{cores} online, {} allowed ({})", allowed.len(), ranges(allowed)),
     };
+    let physical = machine.physical_cores.map_or(String::new(), |cores| format!(", {cores} physical"));
     let round_trip = match (round_trip, ping_pong::cores()) {
         (Some(ns), Some([first, second])) => format!("{} ns between cores {first} and {second}", human::digits(ns)),
         _ => "not measured: it takes two cores".to_owned(),
     };
     let build = &machine.build;
     let versions = machine.versions.iter().map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or("?")));
-    let rows = [
+    let mut rows = vec![
         ("versions", versions.collect::<Vec<_>>().join(", ")),
         ("compiler", format!("rustc {} for {}", build.rustc, build.target)),
         ("build", optimisation(machine)),
@@ -57,11 +60,15 @@ fn describe(machine: &Machine, round_trip: Option<f64>) -> String {
         ("clock", machine.clock_source.clone().unwrap_or_else(unknown)),
         ("processor", format!("{} ({})", machine.cpu.clone().unwrap_or_else(unknown), machine.architecture)),
         ("features", if machine.features.is_empty() { "none known".to_owned() } else { machine.features.join(" ") }),
-        ("cores", cores),
+        ("cores", cores + &physical),
         ("caches", list(machine.caches.iter().map(cache).collect())),
         ("NUMA nodes", list(machine.numa_nodes.iter().map(node).collect())),
         ("round trip", round_trip),
     ];
+    let neighbours = machine.topology.as_ref().map(neighbours).unwrap_or_default();
+    rows.extend((!neighbours.is_empty()).then(|| ("neighbours", neighbours.join("\n"))));
+    let remarks = &machine.topology_remarks;
+    rows.extend((!remarks.is_empty()).then(|| ("remarks", remarks.join("\n"))));
     let mut text = String::new();
     for (name, value) in rows {
         let mut name = name;
@@ -119,6 +126,22 @@ fn node(node: &Node) -> String {
     text
 }
 
+/// The rings around the first core that may be used, a line each: whom a worker there would steal from.
+fn neighbours(topology: &Topology) -> Vec<String> {
+    let Some(&core) = topology.allowed().first() else { return Vec::new() };
+    let rings = topology.victims(core);
+    let lines = rings.iter().map(|ring| {
+        let nearness = match ring.nearness() {
+            Nearness::SameCore => "same physical core".to_owned(),
+            Nearness::SameCache => "same last-level cache".to_owned(),
+            Nearness::SameNode => "same node".to_owned(),
+            Nearness::OtherNode { distance } => format!("nodes at distance {distance}"),
+        };
+        format!("of core {core}, {nearness}: {}", ranges(ring.cpus()))
+    });
+    lines.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +152,22 @@ mod tests {
         assert!(text.contains("cores       unknown\n"), "{text}");
         assert!(text.contains("caches      unknown\n"), "{text}");
         assert!(text.contains("round trip  not measured"), "{text}");
+        assert!(!text.contains("neighbours") && !text.contains("remarks"), "{text}");
+    }
+
+    #[test]
+    fn neighbours_and_remarks_are_told_where_there_are_some() {
+        let machine = Machine {
+            logical_cores: Some(3),
+            physical_cores: Some(3),
+            topology: Some(Topology::flat([0, 1, 4])),
+            topology_remarks: vec!["one thing".to_owned(), "and another".to_owned()],
+            ..Machine::default()
+        };
+        let text = describe(&machine, None);
+        assert!(text.contains("cores       3 online, 3 physical\n"), "{text}");
+        assert!(text.contains("neighbours  of core 0, same node: 1,4\n"), "{text}");
+        assert!(text.contains("remarks     one thing\n            and another\n"), "{text}");
     }
 
     #[test]
