@@ -42,6 +42,11 @@ impl Context {
         CURRENT.with(|current| current.borrow().clone())
     }
 
+    /// Looks at the context of this thread without cloning it. `look` must not change it.
+    pub(crate) fn with<R>(look: impl FnOnce(&Self) -> R) -> R {
+        CURRENT.with(|current| look(&current.borrow()))
+    }
+
     /// Makes this the context of the thread, until the returned guard is dropped.
     ///
     /// Guards are dropped in the reverse order of entering, as scopes do it by themselves.

@@ -18,7 +18,7 @@ use crate::trigger::{MAX_TOKEN, Trigger};
 
 /// Token: the current cancellation token was cancelled.
 pub(super) const CANCELLED: usize = MAX_TOKEN;
-/// Token: the driver closed its waiter because the deadline has passed.
+/// Token: the deadline has passed. Signalled by the driver itself, or by a virtual clock.
 const TIMED_OUT: usize = MAX_TOKEN - 1;
 /// Token: the driver closed its waiter because an event is ready.
 pub(super) const READY: usize = MAX_TOKEN - 2;
@@ -56,6 +56,16 @@ impl Limits {
 impl Waiter {
     pub(super) fn new(attends: bool) -> Self {
         Self { trigger: Arc::new(Trigger::new()), token: 0, attends }
+    }
+
+    /// What is waited on.
+    pub(crate) fn trigger(&self) -> &Trigger {
+        &self.trigger
+    }
+
+    /// The same waiter for a timer, whose signal means that the deadline has passed.
+    pub(crate) fn timed_out(&self) -> Self {
+        self.with_token(TIMED_OUT)
     }
 
     /// Decides the wait from inside, unless a source has; then its token is returned.
@@ -209,7 +219,7 @@ fn sleep(waiter: &Waiter, context: &Context, limits: Limits, spin: &mut Spin) ->
         return token;
     }
     let _announced = announce(context);
-    match context.clock.wait(&waiter.trigger, limits.deadline) {
+    match context.clock.wait(waiter, limits.deadline) {
         Some(token) => token,
         // A source may win at the last moment: then the event has happened, and is not lost.
         None => waiter.close(TIMED_OUT),
