@@ -260,8 +260,9 @@ impl Node {
     /// One handle or child less; the last one takes the node out of the tree.
     pub(super) fn release(node: &Arc<Self>) {
         let Some(count) = &node.count else { return };
+        let last = if seeded("cancel/children-do-not-count") { 2 } else { 1 };
         // Release and acquire, as in any reference count: the last one comes after all others are done.
-        if count.fetch_sub(1, Ordering::AcqRel) == 1 && !seeded("cancel/released-child-stays") {
+        if count.fetch_sub(1, Ordering::AcqRel) <= last && !seeded("cancel/released-child-stays") {
             Self::leave_tree(node.clone());
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::timers::Timer;
 use super::{Alarm, Clock};
 use crate::event::{Awaits, Event, Limits, Stopped, Waiter, wait_with};
+use crate::seeded;
 
 /// The event that an instant has come, by the clock that was current when it was made: see [`at`] and [`after`].
 ///
@@ -67,7 +68,9 @@ impl Event for At {
     }
 
     fn delist(&mut self) {
-        if let Some(timer) = self.timer.take() {
+        if let Some(timer) = self.timer.take()
+            && !seeded("time/loser-keeps-its-timer")
+        {
             self.clock.unset(timer);
         }
     }

@@ -163,9 +163,8 @@ impl VirtualClock {
         {
             state = self.0.fire(state, at);
         }
-        // Nothing is due until then.
         let passed = state.wheel.advance(to);
-        debug_assert!(passed.is_none());
+        debug_assert!(passed.is_none(), "nothing more is due until then");
         self.0.now.store(state.wheel.now(), Ordering::Release);
         drop(state);
         self.0.settle();

@@ -136,6 +136,9 @@ impl<T> Wheel<T> {
     /// The time at which the next entry is due. O(1), and the length of its slot if that entry's predecessor was removed.
     pub(super) fn next(&mut self) -> Option<u64> {
         let (level, slot) = self.first()?;
+        if seeded("time/fires-with-its-slot") {
+            return Some(self.start(level, slot));
+        }
         if self.levels[level].stale >> slot & 1 == 1 {
             let earliest = self.indices(level, slot).map(|index| self.entries[index as usize].at).min();
             self.levels[level].slots[slot].earliest = earliest.expect("the slot is occupied");

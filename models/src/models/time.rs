@@ -18,7 +18,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "advance-insert",
         property: "a timer that is set while time moves past it is found to be due, or fires",
-        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["due at once", "waited"],
         seeded: &[
             Seeded { bug: "time/looks-before-lock", run: Run::loom_bounded(3), expect: "deadlock" },
@@ -31,7 +31,7 @@ pub const MODELS: &[Model] = &[
         property: "a timer whose wait is ended otherwise while it fires leaves nothing, and one event wins",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["time", "token"],
-        seeded: &[Seeded { bug: "time/looks-before-lock", run: Run::loom_bounded(2), expect: "a timer is left" }],
+        seeded: &[Seeded { bug: "time/loser-keeps-its-timer", run: Run::loom_bounded(2), expect: "a timer is left" }],
         body: advance_beside_remove,
     },
     Model {
@@ -192,14 +192,12 @@ fn signalled() {
 
 fn timer_thread() {
     let timers = Arc::new(Timers::new(VirtualClock::new().now()));
+    timers.insert(9, 'b', || ());
     let inserter = thread::spawn({
         let timers = timers.clone();
-        move || {
-            timers.insert(9, 'b', || ());
-            timers.insert(5, 'a', || ());
-        }
+        move || timers.insert(5, 'a', || ())
     });
-    // The thread's loop; its time is 7 once there is a timer that early, so it must learn of the second insertion.
+    // The thread's loop; its time is 7 once there is a timer that early, so it must learn of the other thread's insertion.
     let (mut due, mut now, mut slept) = (Vec::new(), 0, false);
     while due.is_empty() {
         if let Some(sleeper) = timers.turn(now, &mut due) {
