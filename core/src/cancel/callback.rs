@@ -53,8 +53,8 @@ impl fmt::Debug for Job {
 
 /// A callback that has been added to a token: see [`Token::on_cancel`].
 ///
-/// Dropping it removes the callback, as [`remove`](Self::remove) does; [`detach`](Self::detach) leaves it there. It keeps the
-/// token's place in the tree, as a handle of the token does.
+/// Dropping it removes the callback, as [`remove`](Self::remove) does; [`detach`](Self::detach) leaves it there. It
+/// keeps the token's place in the tree, as a handle of the token does.
 #[derive(Debug)]
 #[must_use = "dropping it removes the callback; `detach` leaves it there"]
 pub struct Callback {
@@ -71,14 +71,14 @@ impl Callback {
         Self { place: None }
     }
 
-    /// Removes the callback. `true`: it has not run and never will. `false`: it has run, or the thread that cancelled has taken it
-    /// and will run it, or is running it just now; this call does not wait for that.
+    /// Removes the callback. `true`: it has not run and never will. `false`: it has run, or the thread that cancelled
+    /// has taken it and will run it, or is running it just now; this call does not wait for that.
     pub fn remove(mut self) -> bool {
         self.take_out()
     }
 
-    /// Leaves the callback with the token: it runs when that is cancelled, and is dropped without having run when the last
-    /// handle of the token goes before.
+    /// Leaves the callback with the token: it runs when that is cancelled, and is dropped without having run when the
+    /// last handle of the token goes before.
     pub fn detach(mut self) {
         self.place = None;
     }

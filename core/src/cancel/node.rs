@@ -1,9 +1,9 @@
 //! The tree: nodes, their dependents, and the steps that tell and release them.
 //!
-//! The protocol is that of the [module above](super). A node is owned by its parent's list and by the handles; what keeps it *in* that list
-//! is a count of its own, of handles and children, because the facade's `Arc` has no weak references. When the count falls
-//! to zero nobody can reach the node but through the list, so it is taken out, and gives up its own place in the parent's count.
-//! A root without a deadline is in no list, and is not counted.
+//! The protocol is that of the [module above](super). A node is owned by its parent's list and by the handles; what
+//! keeps it *in* that list is a count of its own, of handles and children, because the facade's `Arc` has no weak
+//! references. When the count falls to zero nobody can reach the node but through the list, so it is taken out, and
+//! gives up its own place in the parent's count. A root without a deadline is in no list, and is not counted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -216,7 +216,8 @@ impl Node {
         true
     }
 
-    /// Tells this node alone: open -> told. Returns its dependents, whom the caller has to tell, or `None` if it was told before.
+    /// Tells this node alone: open -> told. Returns its dependents, whom the caller has to tell, or `None` if it was
+    /// told before.
     fn tell(&self, verdict: &Arc<Cancelled>) -> Option<BTreeMap<u64, Dependent>> {
         if seeded("cancel/wake-before-flag") {
             self.waiters.wake_all_after_rmw();
@@ -227,7 +228,8 @@ impl Node {
                 return None;
             }
             state.verdict = Some(verdict.clone());
-            // Release pairs with `is_cancelled`. A swap, not a store: it comes before the look for waiters (see `WaitList`).
+            // Release pairs with `is_cancelled`. A swap, not a store: it comes before the look for waiters (see
+            // `WaitList`).
             self.cancelled.swap(true, Ordering::Release);
             state.leave()
         };

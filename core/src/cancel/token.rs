@@ -48,16 +48,16 @@ impl Token {
         Self::make(None, None, Some((deadline, Clock::current())))
     }
 
-    /// A token that is cancelled when `timeout` has passed: see [`with_deadline`](Self::with_deadline). One that is beyond what an
-    /// `Instant` can express never passes.
+    /// A token that is cancelled when `timeout` has passed: see [`with_deadline`](Self::with_deadline). One that is
+    /// beyond what an `Instant` can express never passes.
     pub fn with_timeout(timeout: Duration) -> Self {
         Self::make(None, None, from_now(timeout))
     }
 
     /// A token below this one: cancelled with it and for its reason. Cancelling the child does not touch the parent.
     ///
-    /// If this token is cancelled already, so is the child. A child whose last handle is dropped leaves nothing behind in the parent.
-    /// O(log n) in the number of children, under the parent's lock.
+    /// If this token is cancelled already, so is the child. A child whose last handle is dropped leaves nothing
+    /// behind in the parent. O(log n) in the number of children, under the parent's lock.
     pub fn child(&self) -> Self {
         Self::make(None, Some(self), None)
     }
@@ -74,7 +74,8 @@ impl Token {
         Self::make(None, Some(self), Some((deadline, Clock::current())))
     }
 
-    /// A child that is also cancelled when `timeout` has passed: see [`child_with_deadline`](Self::child_with_deadline).
+    /// A child that is also cancelled when `timeout` has passed: see
+    /// [`child_with_deadline`](Self::child_with_deadline).
     pub fn child_with_timeout(&self, timeout: Duration) -> Self {
         Self::make(None, Some(self), from_now(timeout))
     }
@@ -97,12 +98,13 @@ impl Token {
         self.0.name()
     }
 
-    /// Cancels this token and all below it, unless that has happened before: the first reason wins. Tells whether this call was
-    /// the first.
+    /// Cancels this token and all below it, unless that has happened before: the first reason wins. Tells whether
+    /// this call was the first.
     ///
-    /// When it returns `true`, all tokens below are cancelled, all who waited for one of them have been woken, and the callbacks have
-    /// run, in this thread: first everybody is told, level by level, then the callbacks run, in the same order, and those of one token in
-    /// the order in which they were added. `false` says that this token is cancelled, by somebody who may still be at the rest.
+    /// When it returns `true`, all tokens below are cancelled, all who waited for one of them have been woken, and
+    /// the callbacks have run, in this thread: first everybody is told, level by level, then the callbacks run, in
+    /// the same order, and those of one token in the order in which they were added. `false` says that this token is
+    /// cancelled, by somebody who may still be at the rest.
     ///
     /// O(n) in the number of tokens and callbacks below; needs no stack for the depth of the tree.
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
@@ -134,15 +136,16 @@ impl Token {
         self.0.deadline().map(|&(at, _)| at)
     }
 
-    /// How much time is left until the [deadline](Self::deadline), by the clock that it was made by; zero when it has passed.
+    /// How much time is left until the [deadline](Self::deadline), by the clock that it was made by; zero when it has
+    /// passed.
     pub fn remaining(&self) -> Option<Duration> {
         self.0.deadline().map(|(at, clock)| at.saturating_duration_since(clock.now()))
     }
 
     /// Runs `body` with this as the current token: it ends every wait in `body` that can be cancelled.
     ///
-    /// It takes the place of the token that was current, which then does not count in `body`: make this one a [child](Self::child)
-    /// of it if both are to.
+    /// It takes the place of the token that was current, which then does not count in `body`: make this one a
+    /// [child](Self::child) of it if both are to.
     pub fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         let _entered = Context::enter_with(|context| context.cancel = Some(self.clone()));
         body()
@@ -153,11 +156,11 @@ impl Token {
         Cancellation::new(self.clone())
     }
 
-    /// Runs `callback` when the token is cancelled: exactly once, in the thread that cancels it, with no lock held; if it is
-    /// cancelled already, now and here.
+    /// Runs `callback` when the token is cancelled: exactly once, in the thread that cancels it, with no lock held;
+    /// if it is cancelled already, now and here.
     ///
-    /// A panic in it is contained. What it blocks on blocks the canceller. See [`Callback`] for how to remove it, which dropping
-    /// the result does too. O(log n) in the number of children and callbacks.
+    /// A panic in it is contained. What it blocks on blocks the canceller. See [`Callback`] for how to remove it,
+    /// which dropping the result does too. O(log n) in the number of children and callbacks.
     ///
     /// # Examples
     /// ```

@@ -9,7 +9,8 @@ use crate::seeded;
 
 /// The event that an instant has come, by the clock that was current when it was made: see [`at`] and [`after`].
 ///
-/// It yields that instant. As an arm of a select or in a future it needs a timer, which is removed when the wait ends otherwise.
+/// It yields that instant. As an arm of a select or in a future it needs a timer, which is removed when the wait ends
+/// otherwise.
 #[derive(Debug)]
 #[must_use = "an event does nothing until it is waited for"]
 pub struct At {

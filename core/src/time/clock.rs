@@ -37,7 +37,8 @@ impl Clock {
         }
     }
 
-    /// The instant that is `duration` away from now; `None` if it is beyond what an `Instant` can express, and will never come.
+    /// The instant that is `duration` away from now; `None` if it is beyond what an `Instant` can express, and will
+    /// never come.
     pub fn after(&self, duration: Duration) -> Option<Instant> {
         self.now().checked_add(duration)
     }
@@ -81,8 +82,8 @@ impl Clock {
         }
     }
 
-    /// Blocks the thread until the waiter is signalled, and returns the token of the signal, or until the deadline: `None`. A virtual
-    /// clock may signal the deadline instead.
+    /// Blocks the thread until the waiter is signalled, and returns the token of the signal, or until the deadline:
+    /// `None`. A virtual clock may signal the deadline instead.
     pub(crate) fn wait(&self, waiter: &Waiter, deadline: Option<Instant>) -> Option<usize> {
         match (&self.0, deadline) {
             (Kind::Real, None) => Some(waiter.trigger().wait()),

@@ -1,25 +1,27 @@
 //! Time: clocks, timers, and what is built from them.
 //!
 //! Nothing in the library reads the system's clock or sleeps by itself; a [`Clock`] does, which the
-//! [context](crate::context) carries. It is the real one, or a [`VirtualClock`], whose time moves when it is told to or when
-//! everybody waits: so what depends on time is tested without waiting, and model-checked.
+//! [context](crate::context) carries. It is the real one, or a [`VirtualClock`], whose time moves when it is told to
+//! or when everybody waits: so what depends on time is tested without waiting, and model-checked.
 //!
 //! | | by the current clock |
 //! |---|---|
 //! | [`sleep`], [`sleep_until`] | block the thread; cancellable |
-//! | [`after`], [`at`] | the same as an event, for [`select!`](crate::select) and, through [`Waiting`](crate::event::Waiting), for tasks |
+//! | [`after`], [`at`] | the same as events, for [`select!`](crate::select) and [`Waiting`](crate::event::Waiting) |
 //! | [`interval`], [`interval_at`] | ticks at equal distances, blocking or as events |
 //! | [`timeout`], [`timeout_async`] | a limit on a closure, a limit on a future |
 //! | [`Token::with_timeout`](crate::cancel::Token::with_timeout) | a token that is cancelled by its deadline |
 //!
 //! # How a deadline passes
 //!
-//! A blocked thread with a deadline sleeps until then by itself, and needs no timer. Everything else sets a timer in a wheel
-//! (`wheel.rs`): insertion and removal are O(1), deadlines are exact to the nanosecond of the clock, nothing fires early. Timers of the
-//! real clock are served by one thread, which the first of them starts (`timers.rs`); those of a virtual clock by whoever
-//! moves its time (`virtual_clock.rs`), and there also the deadlines of blocked threads are timers.
+//! A blocked thread with a deadline sleeps until then by itself, and needs no timer. Everything else sets a timer in
+//! a wheel (`wheel.rs`): insertion and removal are O(1), deadlines are exact to the nanosecond of the clock, nothing
+//! fires early. Timers of the real clock are served by one thread, which the first of them starts (`timers.rs`);
+//! those of a virtual clock by whoever moves its time (`virtual_clock.rs`), and there also the deadlines of blocked
+//! threads are timers.
 //!
-//! How late a timer may fire by the real clock is a matter of the system's scheduler. Deadlines more than 584 years away never pass.
+//! How late a timer may fire by the real clock is a matter of the system's scheduler. Deadlines more than 584 years
+//! away never pass.
 //!
 //! The page `papers/time.md` has the proofs and the models.
 

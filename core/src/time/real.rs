@@ -1,8 +1,9 @@
 //! The real clock: the system's, and the one thread that serves its timers.
 //!
-//! A thread that blocks with a deadline sleeps until then by itself. Timers are for what no thread sleeps on: an arm of a select,
-//! a suspended task, the deadline of a token. The thread is started by the first of them, lasts as long as the process, and sleeps
-//! without a deadline when there are none. Under the model checkers there is no such thread, and no real time: see [`now`].
+//! A thread that blocks with a deadline sleeps until then by itself. Timers are for what no thread sleeps on: an arm
+//! of a select, a suspended task, the deadline of a token. The thread is started by the first of them, lasts as long
+//! as the process, and sleeps without a deadline when there are none. Under the model checkers there is no such
+//! thread, and no real time: see [`now`].
 
 use std::time::Instant;
 
@@ -17,8 +18,8 @@ static TIMERS: Lazy<Timers<Alarm>> = Lazy::new(|| Timers::new(Instant::now()));
 /// The first instant that was asked for in this execution of a model.
 static STILL: Lazy<Instant> = Lazy::new(Instant::now);
 
-/// The system's monotonic clock. Under the model checkers it stands still, since what it says would change from one execution to
-/// the next.
+/// The system's monotonic clock. Under the model checkers it stands still, since what it says would change from one
+/// execution to the next.
 pub(super) fn now() -> Instant {
     if MODELLED { *STILL.get() } else { Instant::now() }
 }

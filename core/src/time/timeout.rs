@@ -14,7 +14,8 @@ use crate::event::Waiting;
 /// The deadline of a [`timeout`] passed before the body ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimedOut<R = ()> {
-    /// What the body returned all the same, too late. A body that was stopped by the deadline has its own way to say that.
+    /// What the body returned all the same, too late. A body that was stopped by the deadline has its own way to say
+    /// that.
     pub late: R,
 }
 
@@ -28,16 +29,17 @@ impl<R: fmt::Debug> Error for TimedOut<R> {}
 
 /// Runs `body` with a deadline: a token that is cancelled when `duration` has passed is the current one in it.
 ///
-/// Every wait in `body` then ends with [`Stopped::Cancelled`](crate::event::Stopped), which the body returns or handles; the token is
-/// a child of the one that was current, so that still counts. It is cooperative: a body that computes calls [`cancel::check`] now and
-/// then, and one that does neither runs to its end. Nothing is lost by that: the error carries what it returned.
+/// Every wait in `body` then ends with [`Stopped::Cancelled`](crate::event::Stopped), which the body returns or
+/// handles; the token is a child of the one that was current, so that still counts. It is cooperative: a body that
+/// computes calls [`cancel::check`] now and then, and one that does neither runs to its end. Nothing is lost by that:
+/// the error carries what it returned.
 ///
-/// By the real clock, `duration` passing costs a wake-up of the timer thread, ending earlier costs setting and removing a
-/// timer. A duration beyond what an `Instant` can express is no limit.
+/// By the real clock, `duration` passing costs a wake-up of the timer thread, ending earlier costs setting and
+/// removing a timer. A duration beyond what an `Instant` can express is no limit.
 ///
 /// # Errors
-/// [`TimedOut`], if the deadline had cancelled the token by the time `body` returned. A deadline further out that passes
-/// is not this one's: then the body's own outcome is returned, for whoever set that deadline to judge.
+/// [`TimedOut`], if the deadline had cancelled the token by the time `body` returned. A deadline further out that
+/// passes is not this one's: then the body's own outcome is returned, for whoever set that deadline to judge.
 ///
 /// # Examples
 /// ```
@@ -63,8 +65,8 @@ pub fn timeout<R>(duration: Duration, body: impl FnOnce() -> R) -> Result<R, Tim
     }
 }
 
-/// A future that is ready with the outcome of `future`, or with [`TimedOut`] when `duration` has passed from now: then it should be
-/// dropped, and `future` with it, which is how a future is cancelled.
+/// A future that is ready with the outcome of `future`, or with [`TimedOut`] when `duration` has passed from now:
+/// then it should be dropped, and `future` with it, which is how a future is cancelled.
 ///
 /// The current token does not end it; it ends the waits inside `future` that heed it.
 ///

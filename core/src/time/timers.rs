@@ -2,19 +2,21 @@
 //!
 //! # Protocol
 //!
-//! Under one lock: the wheel, and the *sleeper*, which is the trigger that the timer thread sleeps on and the time until which it means to.
+//! Under one lock: the wheel, and the *sleeper*, which is the trigger that the timer thread sleeps on and the time
+//! until which it means to.
 //!
 //! | who | step |
 //! |---|---|
-//! | timer thread, [`Timers::turn`] | takes out all that is due; if that is nothing, leaves a new sleeper under the same lock |
+//! | timer thread, [`Timers::turn`] | takes out all that is due; if nothing is, leaves a new sleeper |
 //! | timer thread, outside | fires what was due, or sleeps on the trigger until the time |
-//! | whoever [inserts](Timers::insert) | if the timer is due before the sleeper's time: takes the sleeper, and signals it outside the lock |
+//! | whoever [inserts](Timers::insert) | if it is due before the sleeper's time, takes the sleeper; signals it outside |
 //!
 //! # Invariant
 //!
-//! *While the thread sleeps, no timer is due before the time until which it sleeps*, unless its trigger is being signalled: the sleeper is
-//! left under the lock under which the wheel was looked at, and every earlier timer that comes later finds it. The time is the wheel's lower
-//! bound; a thread that wakes too early, because the first timer was removed, looks again and sleeps on.
+//! *While the thread sleeps, no timer is due before the time until which it sleeps*, unless its trigger is being
+//! signalled: the sleeper is left under the lock under which the wheel was looked at, and every earlier timer that
+//! comes later finds it. The time is the wheel's lower bound; a thread that wakes too early, because the first timer
+//! was removed, looks again and sleeps on.
 //!
 //! Sources: the sleeping is that of tokio's time driver, with a trigger in place of the parker.
 

@@ -2,30 +2,33 @@
 //!
 //! # Protocol
 //!
-//! One lock guards the wheel and the *participants*. A participant is an agent for whose sake time stands still while it runs.
+//! One lock guards the wheel and the *participants*. A participant is an agent for whose sake time stands still while
+//! it runs.
 //!
 //! | state of a participant | transition | by |
 //! |---|---|---|
-//! | *expected* | to *awake*, when it enters | the thread that [joined](VirtualClock::participant) or was given the seat |
-//! | *awake* | to *asleep*, leaving its waiter, under the lock under which its own timer is set | itself, in the driver |
+//! | *expected* | to *awake*, when it enters | who [reserved](VirtualClock::participant) it or was given it |
+//! | *awake* | to *asleep*: leaves its waiter and sets its own timer, under the lock | itself, in the driver |
 //! | *asleep* | to *signalled*, by its trigger and outside the lock | a source, a canceller, a timer |
 //! | *signalled* | to *awake*, under the lock | itself |
 //!
-//! Whoever goes to sleep or leaves then lets time pass ([`Shared::settle`]): as long as **all** participants are asleep and **none** is
-//! signalled, and nobody is firing, time jumps to the next timer, whose alarms are fired outside the lock.
+//! Whoever goes to sleep or leaves then lets time pass ([`Shared::settle`]): as long as **all** participants are
+//! asleep and **none** is signalled, and nobody is firing, time jumps to the next timer, whose alarms are fired
+//! outside the lock.
 //!
 //! # Invariants
 //!
-//! 1. *Time stands still while somebody can run*: an expected or awake participant is not asleep; one that is signalled is recognised by its
-//!    trigger, although it has not taken the lock yet; one whose alarm has been taken out and is not signalled yet is covered by `firing`.
-//! 2. *Nobody who could let time pass fails to*: the last condition of a jump is made true by a participant that sleeps or leaves, or by a
-//!    thread that has finished firing, and each of them looks afterwards.
-//! 3. *No timer is lost*: a timer is set under the lock and only if it is due later than the time that the lock shows; so it is found by
-//!    the next advance that reaches it.
+//! 1. *Time stands still while somebody can run*: an expected or awake participant is not asleep; one that is
+//!    signalled is recognised by its trigger, although it has not taken the lock yet; one whose alarm has been taken
+//!    out and is not signalled yet is covered by `firing`.
+//! 2. *Nobody who could let time pass fails to*: the last condition of a jump is made true by a participant that
+//!    sleeps or leaves, or by a thread that has finished firing, and each of them looks afterwards.
+//! 3. *No timer is lost*: a timer is set under the lock and only if it is due later than the time that the lock
+//!    shows; so it is found by the next advance that reaches it.
 //! 4. *Never early*: the time is moved to a deadline, under the lock, before its alarms are fired; it never moves back.
 //!
-//! Sources: tokio's paused time and Trio's `MockClock`, which jump when all tasks of one executor are idle. Here participants are any
-//! threads, so who waits is looked up in their triggers.
+//! Sources: tokio's paused time and Trio's `MockClock`, which jump when all tasks of one executor are idle. Here
+//! participants are any threads, so who waits is looked up in their triggers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,15 +44,17 @@ use crate::seeded;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard};
 
-/// A clock for tests and models: its time moves when it is told to, or jumps when all participants wait. Cloning shares it.
+/// A clock for tests and models: its time moves when it is told to, or jumps when all participants wait. Cloning
+/// shares it.
 ///
-/// Make it the current clock with [`run`](Self::run), and everything in there lives by it: deadlines, sleeps, intervals, timeouts, tokens.
-/// Then either move the time by hand ([`advance`](Self::advance)), from a thread that is not a participant, or let threads
-/// [participate](Self::enter): when all of them are blocked in waits of this library, and none has been woken, time jumps to the next timer.
+/// Make it the current clock with [`run`](Self::run), and everything in there lives by it: deadlines, sleeps,
+/// intervals, timeouts, tokens. Then either move the time by hand ([`advance`](Self::advance)), from a thread that is
+/// not a participant, or let threads [participate](Self::enter): when all of them are blocked in waits of this
+/// library, and none has been woken, time jumps to the next timer.
 ///
-/// If all participants wait and there is no timer, nothing happens: they wait on, as they would by the real clock. A thread that blocks
-/// outside the library (joins a thread, reads a file) counts as running; so does one that holds a place it has not entered. Time
-/// does not wait for threads that are not participants, nor for suspended tasks.
+/// If all participants wait and there is no timer, nothing happens: they wait on, as they would by the real clock. A
+/// thread that blocks outside the library (joins a thread, reads a file) counts as running; so does one that holds a
+/// place it has not entered. Time does not wait for threads that are not participants, nor for suspended tasks.
 ///
 /// # Examples
 /// ```
@@ -151,10 +156,11 @@ impl VirtualClock {
         self.advance_to(self.0.origin + self.elapsed().saturating_add(duration).min(far));
     }
 
-    /// Moves the time to `instant`, unless it is past. All timers that are due until then fire, in order, each at its own time; among
-    /// them those that are set by callbacks on the way.
+    /// Moves the time to `instant`, unless it is past. All timers that are due until then fire, in order, each at its
+    /// own time; among them those that are set by callbacks on the way.
     ///
-    /// It does not wait for the threads that are woken. A virtual clock goes no further than 584 years. The callbacks of tokens run in this thread.
+    /// It does not wait for the threads that are woken. A virtual clock goes no further than 584 years. The callbacks
+    /// of tokens run in this thread.
     pub fn advance_to(&self, instant: Instant) {
         let to = self.0.ticks(instant).min(NEVER - 1);
         let mut state = self.0.state.lock();
@@ -170,7 +176,8 @@ impl VirtualClock {
         self.0.settle();
     }
 
-    /// Moves the time to the next timer, and fires all that are due then; tells the time, or `None` if there is no timer.
+    /// Moves the time to the next timer, and fires all that are due then; tells the time, or `None` if there is no
+    /// timer.
     pub fn advance_to_next(&self) -> Option<Instant> {
         let mut state = self.0.state.lock();
         let at = state.wheel.next().filter(|&at| at != NEVER)?;
@@ -191,7 +198,8 @@ impl VirtualClock {
         Participant { clock: Some(self.clone()) }
     }
 
-    /// Takes part: time does not jump while this thread runs. Makes the clock the current one. Ends when the guard is dropped.
+    /// Takes part: time does not jump while this thread runs. Makes the clock the current one. Ends when the guard is
+    /// dropped.
     pub fn enter(&self) -> Participating {
         self.participant().enter()
     }
@@ -225,7 +233,8 @@ impl VirtualClock {
         drop(removed);
     }
 
-    /// Blocks until the waiter is signalled, by the deadline's timer if by nothing else; `None` if the deadline is past already.
+    /// Blocks until the waiter is signalled, by the deadline's timer if by nothing else; `None` if the deadline is
+    /// past already.
     pub(super) fn wait(&self, waiter: &Waiter, deadline: Option<Instant>) -> Option<usize> {
         let agent = Agent::current().number();
         let mut state = self.0.state.lock();

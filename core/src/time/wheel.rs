@@ -1,8 +1,8 @@
 //! The timer wheel: what is due when, with insertion and removal in constant time. No clock, no lock.
 //!
-//! Time is a number of ticks; here a tick is a nanosecond, so deadlines are exact, and 64 bits reach 584 years. A deadline and the
-//! wheel's own time are numbers of eleven digits to the base 64. An entry lies on the *level* of the highest digit in which its
-//! deadline differs from the wheel's time, in the slot of its own digit there:
+//! Time is a number of ticks; here a tick is a nanosecond, so deadlines are exact, and 64 bits reach 584 years. A
+//! deadline and the wheel's own time are numbers of eleven digits to the base 64. An entry lies on the *level* of the
+//! highest digit in which its deadline differs from the wheel's time, in the slot of its own digit there:
 //!
 //! ```text
 //! level 0: 64 slots of 1 tick        deadlines that differ in the last digit only: a slot is one instant
@@ -11,20 +11,24 @@
 //! level 10: 16 slots of 36.5 years
 //! ```
 //!
-//! Time moves from one occupied slot to the next. When it reaches the start of a slot of a higher level, the slot's entries are
-//! *cascaded*: each moves to a lower level. An entry moves down at most ten times, whatever the distance; nothing is searched.
+//! Time moves from one occupied slot to the next. When it reaches the start of a slot of a higher level, the slot's
+//! entries are *cascaded*: each moves to a lower level. An entry moves down at most ten times, whatever the distance;
+//! nothing is searched.
 //!
 //! # Invariants
 //!
-//! 1. *Place*: every entry is in the slot that its deadline and the wheel's time determine. So it is found without being told where it
-//!    is. Advancing within the slots that are empty changes no entry's place: the digits above the first difference are common.
-//! 2. *Order*: on each level, all slots before that of the wheel's own digit are empty; all entries of a level are due before
-//!    those of the next. So the first occupied slot of the lowest occupied level holds the entry that is due first.
-//! 3. *First come*: entries of one deadline are always in one slot, and slots are queues; they fire in the order of insertion.
+//! 1. *Place*: every entry is in the slot that its deadline and the wheel's time determine. So it is found without
+//!    being told where it is. Advancing within the slots that are empty changes no entry's place: the digits above
+//!    the first difference are common.
+//! 2. *Order*: on each level, all slots before that of the wheel's own digit are empty; all entries of a level are
+//!    due before those of the next. So the first occupied slot of the lowest occupied level holds the entry that is
+//!    due first.
+//! 3. *First come*: entries of one deadline are always in one slot, and slots are queues; they fire in the order of
+//!    insertion.
 //! 4. *Bound*: no entry of a slot is due before the slot's `earliest`; it is exact unless the slot is marked stale.
 //!
-//! Hierarchical wheels: Varghese and Lauck, *Hashed and hierarchical timing wheels* (1987), scheme 7. Levels by the highest differing
-//! bit, and bit maps of the occupied slots, are what Linux and tokio made of it.
+//! Hierarchical wheels: Varghese and Lauck, *Hashed and hierarchical timing wheels* (1987), scheme 7. Levels by the
+//! highest differing bit, and bit maps of the occupied slots, are what Linux and tokio made of it.
 
 use crate::seeded;
 
@@ -133,7 +137,8 @@ impl<T> Wheel<T> {
         Some(self.take(key.index, level, slot))
     }
 
-    /// The time at which the next entry is due. O(1), and the length of its slot if that entry's predecessor was removed.
+    /// The time at which the next entry is due. O(1), and the length of its slot if that entry's predecessor was
+    /// removed.
     pub(super) fn next(&mut self) -> Option<u64> {
         let (level, slot) = self.first()?;
         if seeded("time/fires-with-its-slot") {
@@ -152,8 +157,8 @@ impl<T> Wheel<T> {
         self.first().map(|(level, slot)| self.levels[level].slots[slot].earliest)
     }
 
-    /// Takes out the next entry that is due until `to`, and moves time to its deadline; without one, moves time to `to`. To be
-    /// repeated until it returns `None`. O(1), and for each entry at most ten moves in its life.
+    /// Takes out the next entry that is due until `to`, and moves time to its deadline; without one, moves time to
+    /// `to`. To be repeated until it returns `None`. O(1), and for each entry at most ten moves in its life.
     pub(super) fn advance(&mut self, to: u64) -> Option<T> {
         let to = to.max(self.now);
         while let Some((level, slot)) = self.first() {

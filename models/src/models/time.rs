@@ -1,9 +1,9 @@
 //! Time: virtual clocks against those who live by them, and the sleep of the timer thread.
 //!
-//! A timer that is lost shows as a deadlock. No model reads the real clock; the timer thread is modelled by a thread that takes the
-//! same steps with a time that the model gives it.
+//! A timer that is lost shows as a deadlock. No model reads the real clock; the timer thread is modelled by a thread
+//! that takes the same steps with a time that the model gives it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reweave_core::cancel::Token;
 use reweave_core::event::{Limits, Stopped, wait, wait_with};
@@ -103,8 +103,9 @@ fn advance_elsewhere(clock: &VirtualClock, steps: &'static [u64]) -> thread::Joi
 }
 
 fn advance_beside_insert() {
-    let clock = VirtualClock::new();
-    let deadline = clock.now() + nanos(1);
+    // The origin is opaque: only distances from it are ever used.
+    let origin = Instant::now();
+    let (clock, deadline) = (VirtualClock::starting_at(origin), origin + nanos(1));
     let ticker = advance_elsewhere(&clock, &[1]);
     cover(if clock.now() >= deadline { "due at once" } else { "waited" });
     clock.run(|| wait(time::at(deadline))).unwrap();
@@ -197,7 +198,8 @@ fn timer_thread() {
         let timers = timers.clone();
         move || timers.insert(5, 'a', || ())
     });
-    // The thread's loop; its time is 7 once there is a timer that early, so it must learn of the other thread's insertion.
+    // The thread's loop; its time is 7 once there is a timer that early, so it must learn of the other thread's
+    // insertion.
     let (mut due, mut now, mut slept) = (Vec::new(), 0, false);
     while due.is_empty() {
         if let Some(sleeper) = timers.turn(now, &mut due) {
