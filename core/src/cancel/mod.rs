@@ -12,13 +12,14 @@
 //!
 //! | state of a token | transition | by |
 //! |---|---|---|
-//! | *open* | to *told*, under its lock: verdict written, flag raised, dependents taken out | the first who cancels it |
+//! | *open* | to *told*, under its lock: writes the verdict, raises the flag | the first who cancels it |
 //! | *told* | to *done*: its waiters are woken, then its children told and its callbacks run | the same |
 //! | *open* | to *released*: its last handle is gone; it leaves its parent | whoever dropped the handle |
 //!
-//! A token is cancelled by a caller, by the clock, or by whoever cancelled its parent.
-//! Whoever adds a dependent (a child, a callback) does so under the same lock, and finds the token either open, so
-//! that the dependent is in the list when the token is told, or told, and sees to the dependent itself.
+//! Who tells a token takes its dependents out under the same lock. It is cancelled by a caller, by the clock, or by
+//! whoever cancelled its parent. Whoever adds a dependent (a child, a callback) does so under the same lock, and
+//! finds the token either open, so that the dependent is in the list when the token is told, or told, and sees to the
+//! dependent itself.
 //!
 //! # Invariants
 //!

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | timer thread, [`Timers::turn`] | takes out all that is due; if nothing is, leaves a new sleeper |
 //! | timer thread, outside | fires what was due, or sleeps on the trigger until the time |
-//! | whoever [inserts](Timers::insert) | if it is due before the sleeper's time, takes the sleeper; signals it outside |
+//! | whoever [inserts](Timers::insert) | if it is due before the sleeper's time, takes the sleeper and signals it |
 //!
 //! # Invariant
 //!

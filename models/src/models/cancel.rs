@@ -123,7 +123,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "crowd",
-        property: "in a tree that grows and shrinks while it is cancelled every callback runs or is removed, and all are told",
+        property: "in a tree that changes while it is cancelled all are told, and every callback runs or is removed",
         runs: &[Run::shuttle_pct(3, 2_000), Run::shuttle_random(2_000)],
         covers: &["ran", "removed"],
         seeded: &[Seeded {
