@@ -49,6 +49,11 @@ impl Context {
         CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
     }
 
+    /// Looks at the context of this thread without cloning what is in it.
+    pub(crate) fn with<R>(look: impl FnOnce(&Self) -> R) -> R {
+        look(&Self::shared())
+    }
+
     /// Makes this the context of the thread, until the returned guard is dropped.
     ///
     /// Guards are dropped in the reverse order of entering, as scopes do it by themselves.

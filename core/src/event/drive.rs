@@ -56,6 +56,16 @@ impl Waiter {
         Self { trigger: Arc::new(Trigger::new()), token: 0, attends }
     }
 
+    /// What is waited on.
+    pub(crate) fn trigger(&self) -> &Trigger {
+        &self.trigger
+    }
+
+    /// The same waiter for a timer, whose signal means that the deadline has passed.
+    pub(crate) fn timed_out(&self) -> Self {
+        self.with_token(TIMED_OUT)
+    }
+
     /// Decides the wait from inside, unless a source has; then its token is returned.
     pub(super) fn close(&self, why: usize) -> usize {
         if self.trigger.signal(why) {
@@ -237,5 +247,5 @@ fn sleep(waiter: &Waiter, context: &Context, limits: Limits, spin: &mut Spin) ->
         return Some(token);
     }
     let _announced = announce(context);
-    context.clock.wait(&waiter.trigger, limits.deadline)
+    context.clock.wait(waiter, limits.deadline)
 }

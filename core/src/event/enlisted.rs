@@ -8,7 +8,7 @@ use crate::trigger::MAX_TOKEN;
 
 /// Token: the current cancellation token was cancelled.
 pub(super) const CANCELLED: usize = MAX_TOKEN;
-/// Token: the driver closed its waiter because the deadline has passed.
+/// Token: the deadline has passed. Signalled by the driver itself, or by a virtual clock.
 pub(super) const TIMED_OUT: usize = MAX_TOKEN - 1;
 /// Token: the driver closed its waiter because an event is ready.
 pub(super) const READY: usize = MAX_TOKEN - 2;

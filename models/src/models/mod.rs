@@ -4,11 +4,13 @@
 
 use crate::model::{Component, Rule, Waiver};
 
+pub mod cancel;
 pub mod event;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
 pub mod team;
+pub mod time;
 pub mod trigger;
 
 /// All components, in the order of the matrix.
@@ -31,6 +33,14 @@ pub static ALL: &[Component] = &[
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
     Component { name: "event", package: "reweave-core", models: &[event::MODELS], waived: &[], trusted: &[] },
+    Component { name: "cancel", package: "reweave-core", models: &[cancel::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "time",
+        package: "reweave-core",
+        models: &[time::MODELS],
+        waived: &[],
+        trusted: &["the system's clock, and that a thread parked until a deadline is woken then"],
+    },
     Component {
         name: "reclaim",
         package: "reweave-core",
