@@ -14,7 +14,7 @@
 //! ends as [`Verdict::Undecided`], which nobody may take for success.
 //!
 //! Two additions: operations that [`meet`](Sequential::meet) are put in order together, and the pending operations of a
-//! [stuck](History::stuck) history must be unable to go on in the state at the end.
+//! [stuck](History::stuck) history are left out, and must be unable to go on in the state at the end.
 //!
 //! The search keeps its stack on the heap: checkers run it on their small coroutines.
 
@@ -125,6 +125,9 @@ pub fn check<M: Sequential>(initial: M, history: &History<M>, budget: usize) -> 
             return Verdict::Undecided { configurations: known.len() };
         }
         for (added, done, state) in successors(history, done, &state) {
+            if !added.iter().flatten().all(|&i| history.may_have_happened(i)) {
+                continue;
+            }
             if known.insert((done, state.clone())) {
                 open.push(nodes.len());
                 nodes.push(Node { before: Some(here), added, done, state });

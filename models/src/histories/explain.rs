@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::check::first_unexplained;
-use super::{Ending, History, Op, Scenario, Sequential, Subject, Verdict};
+use super::{Ending, History, Op, Order, Scenario, Sequential, Subject, Verdict};
 
 /// The number under which a history lists the operation that ends others: it belongs to no thread of the scenario.
 pub(super) const ENDER: usize = usize::MAX;
@@ -62,9 +62,10 @@ pub(super) fn judge<S: Subject>(
         Verdict::Violation(violation) => {
             let unexplained = first_unexplained(&S::model(), history, budget);
             let kind = if history.is_stuck() && unexplained.is_none() { Kind::Stuck } else { Kind::Violation };
-            let headline = match kind {
-                Kind::Stuck => "waits for what has come",
-                _ => "is not linearizable",
+            let headline = match (kind, history.order()) {
+                (Kind::Stuck, _) => "waits for what has come",
+                (_, Order::RealTime) => "is not linearizable",
+                (_, Order::Program) => "is not sequentially consistent",
             };
             let _ = writeln!(text, "the history of {} {headline}", S::NAME);
             text.push_str(&table(history, unexplained));

@@ -34,6 +34,7 @@ pub struct History<M: Sequential> {
     operations: Vec<Operation<M>>,
     /// For each operation the set of those that came before it.
     earlier: Vec<u64>,
+    order: Order,
     stuck: bool,
 }
 
@@ -57,11 +58,11 @@ impl<M: Sequential> History<M> {
         let earlier = (0..count)
             .map(|j| (0..count).filter(|&i| i != j && comes_before(i, j)).fold(0, |set, i| set | 1 << i))
             .collect();
-        Self { operations, earlier, stuck: false }
+        Self { operations, earlier, order, stuck: false }
     }
 
-    /// Declares that nothing moved any more at the end: the pending operations waited, and the model must agree that none of
-    /// them had a reason to return (Burckhardt et al., "Line-Up", PLDI 2010).
+    /// Declares that nothing moved any more at the end: the pending operations have not taken effect but wait, and the model must
+    /// agree that they have to (Burckhardt et al., "Line-Up", PLDI 2010).
     #[must_use]
     pub fn stuck(mut self) -> Self {
         self.stuck = true;
@@ -73,6 +74,11 @@ impl<M: Sequential> History<M> {
         self.stuck
     }
 
+    /// Which order it was declared to have.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
     /// The operations.
     pub fn operations(&self) -> &[Operation<M>] {
         &self.operations
@@ -81,6 +87,11 @@ impl<M: Sequential> History<M> {
     /// The operations that came before this one, as a set of bits.
     pub(super) fn earlier(&self, operation: usize) -> u64 {
         self.earlier[operation]
+    }
+
+    /// Whether this operation may be put in order at all: in a stuck history those that wait have not taken effect.
+    pub(super) fn may_have_happened(&self, operation: usize) -> bool {
+        !self.stuck || self.operations[operation].returned.is_some()
     }
 
     /// The operations that returned, as a set of bits.
@@ -112,7 +123,7 @@ impl<M: Sequential> History<M> {
                 operation
             })
             .collect();
-        Self { operations, earlier, stuck: false }
+        Self { operations, earlier, order: self.order, stuck: false }
     }
 }
 

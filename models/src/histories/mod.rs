@@ -169,5 +169,5 @@ pub use scenario::{Scenario, Shape, may_stick};
 pub use sequential::{Outcome, Sequential};
 pub use shrink::shrink;
 #[cfg(not(any(reweave_loom, reweave_shuttle)))]
-pub use stress::{PATIENCE, Plan, Tally, explore, explore_one, stress, stress_one};
+pub use stress::{Plan, Tally, explore, explore_one, stress, stress_one};
 pub use subject::{Ending, Mix, Op, Place, Ret, Subject};

@@ -21,7 +21,8 @@
 //! Each performs its operations and reports that it has ended; the last wakes the main thread. All counters only grow, so
 //! that nothing is reset between rounds.
 //!
-//! A thread that does not return within [`PATIENCE`] is stuck. It is left behind, as nothing can end it, and with it the subject.
+//! A thread that does not return within [the patience of the plan](Plan::patience) is stuck. It is left behind, as nothing can
+//! end it, and with it the subject.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -34,9 +35,6 @@ use super::scenario::{can_be_run, ending_of};
 use super::{BUDGET, Ending, History, Op, Operation, Order, Random, Ret, Scenario, Shape, Subject};
 use super::{check, shrink};
 use crate::cover;
-
-/// How long the main thread waits for a sign of life before it takes the others for stuck.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long nothing has to move before a scenario that may stick is ended. Too early is no mistake, only less of a test.
 const QUIET: Duration = Duration::from_micros(200);
@@ -69,13 +67,21 @@ pub struct Plan {
     scenarios: u64,
     repetitions: usize,
     limit: Duration,
+    patience: Duration,
 }
 
 impl Plan {
     /// Scenarios drawn from this seed: 20 of the [usual](Shape::usual) shape, 500 repetitions each, ten seconds at most.
     pub fn new(seed: u64) -> Self {
-        let shape = Shape::usual();
-        Self { seed, only: false, shape, scenarios: 20, repetitions: 500, limit: Duration::from_secs(10) }
+        Self {
+            seed,
+            only: false,
+            shape: Shape::usual(),
+            scenarios: 20,
+            repetitions: 500,
+            limit: Duration::from_secs(10),
+            patience: Duration::from_secs(10),
+        }
     }
 
     /// The one scenario of this seed, as failures name it. Its shape must be the one that it was drawn with.
@@ -105,6 +111,13 @@ impl Plan {
     #[must_use]
     pub fn seconds(self, seconds: u64) -> Self {
         Self { limit: Duration::from_secs(seconds), ..self }
+    }
+
+    /// The same with another patience: how long nothing has to move until threads are taken for stuck, ten seconds by default.
+    /// Long enough that a busy machine is not mistaken for a deadlock.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -137,7 +150,7 @@ pub fn stress<S: Subject>(plan: &Plan) -> Result<Tally, Failure> {
         let scenario = Scenario::generate::<S>(&plan.shape, seed);
         tally.scenarios += 1;
         let until = begun + plan.limit;
-        if let Err(failure) = repeat::<S>(&scenario, plan.repetitions, until, &mut tally) {
+        if let Err(failure) = repeat::<S>(&scenario, plan, until, &mut tally) {
             let origin = format!(
                 "This was the scenario of seed {seed:#x}; to run it again: \
                  Plan::only({seed:#x}).shape({:?}).repetitions({})\n",
@@ -154,17 +167,16 @@ fn seed_of(seed: u64, number: u64) -> u64 {
     Random::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).bits()
 }
 
-/// Runs one scenario on real threads, so many times, and checks every history.
+/// Runs one scenario on real threads, as often and as long as the plan says, and checks every history.
 ///
 /// # Errors
 /// The first [`Failure`].
 ///
 /// # Panics
 /// When the system refuses a thread.
-pub fn stress_one<S: Subject>(scenario: &Scenario<Op<S>>, repetitions: usize) -> Result<Tally, Failure> {
+pub fn stress_one<S: Subject>(scenario: &Scenario<Op<S>>, plan: &Plan) -> Result<Tally, Failure> {
     let mut tally = Tally { scenarios: 1, ..Tally::default() };
-    let until = Instant::now() + Duration::from_secs(60);
-    repeat::<S>(scenario, repetitions, until, &mut tally).map(|()| tally)
+    repeat::<S>(scenario, plan, Instant::now() + plan.limit, &mut tally).map(|()| tally)
 }
 
 /// Makes the scenario smaller as long as it fails in the same way, and describes the last failure.
@@ -172,13 +184,14 @@ fn smallest<S: Subject>(scenario: Scenario<Op<S>>, first: Failure, plan: &Plan, 
     let size = scenario.len();
     let (mut candidates, mut last) = (0, first);
     let (kind, until) = (last.kind, Instant::now() + plan.limit);
+    let twice = plan.clone().repetitions(2 * plan.repetitions);
     let small = shrink(scenario, |candidate| {
         candidates += 1;
         // What is stuck leaves its threads behind: once is enough.
         if kind == Kind::Stuck || candidates > MOST_CANDIDATES || !can_be_run::<S>(candidate) {
             return false;
         }
-        let again = repeat::<S>(candidate, 2 * plan.repetitions, until, &mut Tally::default());
+        let again = repeat::<S>(candidate, &twice, until, &mut Tally::default());
         match again {
             Err(failure) if failure.kind == kind => last = failure,
             _ => return false,
@@ -273,10 +286,10 @@ fn live<S: Subject>(rounds: &Rounds<S>, index: usize) {
     }
 }
 
-/// Runs the scenario up to `repetitions` times or `until` then, and checks every history.
+/// Runs the scenario as often as the plan says, or `until` then, and checks every history.
 fn repeat<S: Subject>(
     scenario: &Scenario<Op<S>>,
-    repetitions: usize,
+    plan: &Plan,
     until: Instant,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
@@ -300,11 +313,11 @@ fn repeat<S: Subject>(
     let threads: Vec<_> = (0..rounds.lists.len()).map(spawn).collect();
     let ending = ending_of::<S>(scenario);
     let mut outcome = Ok(false);
-    for round in 1..=repetitions {
+    for round in 1..=plan.repetitions {
         if Instant::now() >= until {
             break;
         }
-        outcome = play(&rounds, scenario, &ending, round);
+        outcome = play(&rounds, scenario, &ending, plan.patience, round);
         match &outcome {
             Ok(overlapped) => {
                 tally.histories += 1;
@@ -329,6 +342,7 @@ fn play<S: Subject>(
     rounds: &Rounds<S>,
     scenario: &Scenario<Op<S>>,
     ending: &Ending<Op<S>>,
+    patience: Duration,
     round: usize,
 ) -> Result<bool, Failure> {
     let origin = Instant::now();
@@ -343,7 +357,7 @@ fn play<S: Subject>(
     let all_ended = || rounds.ended.load(Ordering::Acquire) == round * rounds.lists.len();
     let mut enders = Vec::new();
     let mut hooked = None;
-    let mut came_home = wait(rounds, &all_ended, if ending.is_needed() { QUIET } else { PATIENCE });
+    let mut came_home = wait(rounds, &all_ended, if ending.is_needed() { QUIET } else { patience });
     if !came_home {
         match ending {
             Ending::NotNeeded => {}
@@ -351,12 +365,12 @@ fn play<S: Subject>(
                 let log = Mutex::new(Vec::new());
                 perform(rounds, &*subject, 0, std::slice::from_ref(op), &log);
                 enders = into_inner(&log);
-                came_home = wait(rounds, &all_ended, PATIENCE);
+                came_home = wait(rounds, &all_ended, patience);
             }
             Ending::Hook => {
                 hooked = Some(Instant::now());
                 subject.end();
-                came_home = wait(rounds, &all_ended, PATIENCE);
+                came_home = wait(rounds, &all_ended, patience);
             }
         }
     }
@@ -410,7 +424,7 @@ fn play<S: Subject>(
         let text = format!(
             "threads of {} did not return within {} s after they were to be ended: its `ending` does not end them\n{}",
             S::NAME,
-            PATIENCE.as_secs(),
+            patience.as_secs(),
             table(&history, None)
         );
         return Err(Failure { kind: Kind::Stuck, text });
@@ -464,7 +478,7 @@ pub fn explore<S: Subject>(shape: &Shape, seeds: &[u64]) {
 /// # Panics
 /// When a history is not linearizable.
 pub fn explore_one<S: Subject>(scenario: &Scenario<Op<S>>) {
-    note(stress_one::<S>(scenario, 100));
+    note(stress_one::<S>(scenario, &Plan::new(0).repetitions(100)));
 }
 
 fn note(outcome: Result<Tally, Failure>) {

@@ -8,14 +8,17 @@ use std::sync::{Mutex, PoisonError};
 
 use super::on_a_deep_stack;
 
+/// Makes of the message of a failure what is to be printed.
+type Say = Box<dyn FnOnce(&str) -> String + Send>;
+
 /// What a model tells, and how it goes on.
 struct Word {
-    tell: Box<dyn FnOnce(&str) -> String + Send>,
-    pursue: Box<dyn FnOnce(&str) -> String + Send>,
+    tell: Say,
+    pursue: Say,
 }
 
 static WORD: Mutex<Option<Word>> = Mutex::new(None);
-static PURSUIT: Mutex<Option<Box<dyn FnOnce(&str) -> String + Send>>> = Mutex::new(None);
+static PURSUIT: Mutex<Option<Say>> = Mutex::new(None);
 
 /// Leaves word for the case that this execution fails: both closures are given the message of the failure, and what they
 /// return is printed.

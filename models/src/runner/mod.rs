@@ -110,7 +110,10 @@ fn with_aftermath(config: Config, run: impl FnOnce()) {
     let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return };
     #[cfg(reweave_shuttle)]
     pursuit::pursue_like(config);
-    if let Some(text) = aftermath::pursued(aftermath::message(&*panic)) {
+    let message = aftermath::message(&*panic);
+    // The panic hook has told it already, unless there is none, as in a replay.
+    let told = aftermath::told(message);
+    for text in told.into_iter().chain(aftermath::pursued(message)) {
         eprintln!("{text}");
     }
     resume_unwind(panic);

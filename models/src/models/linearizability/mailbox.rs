@@ -63,7 +63,7 @@ pub const MODELS: &[Model] = &[
             Seeded {
                 bug: "litmus/receive-in-two-steps",
                 run: Run::loom_bounded(3),
-                expect: "the history of the mailbox is not linearizable",
+                expect: "the history of the mailbox is not sequentially consistent",
             },
             Seeded { bug: "litmus/send-wakes-nobody", run: Run::loom_bounded(3), expect: "deadlock" },
         ],

@@ -39,7 +39,7 @@ pub const MODELS: &[Model] = &[
         seeded: &[Seeded {
             bug: "trigger/signal-overwrites",
             run: Run::loom(),
-            expect: "the history of the trigger is not linearizable",
+            expect: "the history of the trigger is not sequentially consistent",
         }],
         body: signals_beside_a_wait,
     },
