@@ -7,6 +7,7 @@ use reweave_core::seeded;
 use reweave_core::sync::{Arc, Mutex};
 use reweave_core::trigger::Trigger;
 
+use super::SEEDS;
 use crate::histories::{Ending, Mix, Outcome, Place, Scenario, Sequential, Shape, Subject, explore, explore_one};
 use crate::{Model, Run, Seeded};
 
@@ -15,57 +16,57 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "patient",
         property: "a mailbox is linearizable in scenarios in which every receive finds something",
-        runs: &[Run::shuttle_random(2_000), Run::shuttle_pct(3, 2_000)],
+        runs: &[Run::shuttle_random(10_000), Run::shuttle_pct(3, 10_000)],
         covers: &["operations overlapped"],
         seeded: &[
             Seeded {
                 bug: "litmus/receive-in-two-steps",
-                run: Run::shuttle_random(2_000),
+                run: Run::shuttle_random(10_000),
                 expect: "the history of the mailbox is not linearizable",
             },
-            Seeded { bug: "litmus/send-wakes-nobody", run: Run::shuttle_random(2_000), expect: "deadlock" },
+            Seeded { bug: "litmus/send-wakes-nobody", run: Run::shuttle_random(10_000), expect: "deadlock" },
         ],
-        body: || explore::<Patient>(&Shape::usual(), &[1, 2, 3, 4]),
+        body: || explore::<Patient>(&Shape::usual(), SEEDS),
     },
     Model {
         name: "closed",
         property: "a mailbox is linearizable, and closing it ends receives that wait",
-        runs: &[Run::shuttle_random(2_000), Run::shuttle_pct(3, 2_000)],
+        runs: &[Run::shuttle_random(10_000), Run::shuttle_pct(3, 10_000)],
         covers: &["operations overlapped"],
         seeded: &[
-            Seeded { bug: "litmus/close-wakes-nobody", run: Run::shuttle_random(2_000), expect: "deadlock" },
+            Seeded { bug: "litmus/close-wakes-nobody", run: Run::shuttle_random(10_000), expect: "deadlock" },
             Seeded {
                 bug: "litmus/close-drops-mail",
-                run: Run::shuttle_random(2_000),
+                run: Run::shuttle_random(10_000),
                 expect: "the history of the mailbox is not linearizable",
             },
         ],
-        body: || explore::<Mailbox>(&Shape::usual(), &[1, 2, 3, 4]),
+        body: || explore::<Mailbox>(&Shape::usual(), SEEDS),
     },
     Model {
         name: "ended-by-hook",
         property: "a mailbox is linearizable up to the moment at which it is ended from outside",
-        runs: &[Run::shuttle_random(2_000), Run::shuttle_pct(3, 2_000)],
+        runs: &[Run::shuttle_random(10_000), Run::shuttle_pct(3, 10_000)],
         covers: &["operations overlapped", "ended from outside"],
         seeded: &[Seeded {
             bug: "litmus/receive-in-two-steps",
-            run: Run::shuttle_random(2_000),
+            run: Run::shuttle_random(10_000),
             expect: "the history of the mailbox is not linearizable",
         }],
-        body: || explore::<Hooked>(&Shape::usual(), &[1, 2, 3, 4]),
+        body: || explore::<Hooked>(&Shape::usual(), SEEDS),
     },
     Model {
         name: "sequentially-consistent",
         property: "a receive beside two sends and a receive is as if one came after the other",
-        runs: &[Run::loom_bounded(3)],
+        runs: &[Run::loom()],
         covers: &["operations overlapped"],
         seeded: &[
             Seeded {
                 bug: "litmus/receive-in-two-steps",
-                run: Run::loom_bounded(3),
+                run: Run::loom(),
                 expect: "the history of the mailbox is not sequentially consistent",
             },
-            Seeded { bug: "litmus/send-wakes-nobody", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "litmus/send-wakes-nobody", run: Run::loom(), expect: "deadlock" },
         ],
         body: || {
             let threads = vec![vec![Op::Receive], vec![Op::Send(1), Op::Send(2), Op::Receive]];
@@ -294,7 +295,7 @@ mod tests {
     use crate::histories::{Plan, stress};
 
     fn passes<S: Subject>() {
-        let tally = stress::<S>(&Plan::new(1).scenarios(10).repetitions(200)).unwrap_or_else(|it| panic!("{it}"));
+        let tally = stress::<S>(&Plan::new(1).scenarios(10).repetitions(100)).unwrap_or_else(|it| panic!("{it}"));
         assert!(tally.overlapped > 0, "the threads never met: {tally:?}");
     }
 

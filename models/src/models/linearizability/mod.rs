@@ -6,3 +6,6 @@
 pub mod mailbox;
 pub mod stm;
 pub mod trigger;
+
+/// The scenarios that the models under shuttle choose from.
+const SEEDS: &[u64] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];

@@ -4,6 +4,7 @@
 
 use reweave_stm::{Engine, TVar};
 
+use super::SEEDS;
 use crate::histories::{Mix, Outcome, Place, Random, Scenario, Sequential, Shape, Subject, explore, explore_one};
 use crate::models::stm::lasting_engine;
 use crate::{Model, Run, Seeded};
@@ -16,15 +17,15 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "linearizable",
         property: "transactions, snapshots, loads and stores on two variables are strictly serializable",
-        runs: &[Run::shuttle_random(1_500), Run::shuttle_pct(3, 1_500), Run::shuttle_random(30_000).deep()],
+        runs: &[Run::shuttle_random(15_000), Run::shuttle_pct(3, 15_000), Run::shuttle_random(300_000).deep()],
         covers: &["operations overlapped"],
         seeded: &[
-            Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_random(1_500), expect: BROKEN },
-            Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_pct(3, 1_500), expect: BROKEN },
-            Seeded { bug: "stm/unlock-before-publish", run: Run::shuttle_random(1_500), expect: BROKEN },
-            Seeded { bug: "stm/snapshot-ignores-locks", run: Run::shuttle_random(1_500), expect: BROKEN },
+            Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_random(15_000), expect: BROKEN },
+            Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_pct(3, 15_000), expect: BROKEN },
+            Seeded { bug: "stm/unlock-before-publish", run: Run::shuttle_random(15_000), expect: BROKEN },
+            Seeded { bug: "stm/snapshot-ignores-locks", run: Run::shuttle_random(15_000), expect: BROKEN },
         ],
-        body: || explore::<Accounts>(&Shape::usual(), &[1, 2, 3, 4, 5, 6, 7, 8]),
+        body: || explore::<Accounts>(&Shape::usual(), SEEDS),
     },
     Model {
         name: "sequentially-consistent",
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn transactions_are_strictly_serializable_on_real_threads() {
-        let tally = stress::<Accounts>(&Plan::new(1)).unwrap_or_else(|failure| panic!("{failure}"));
+        let tally = stress::<Accounts>(&Plan::new(1).repetitions(200)).unwrap_or_else(|failure| panic!("{failure}"));
         assert!(tally.overlapped > 0, "the threads never met: {tally:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use reweave_core::trigger::Trigger;
 
+use super::SEEDS;
 use crate::histories::{Mix, Outcome, Place, Scenario, Sequential, Shape, Subject, explore, explore_one};
 use crate::{Model, Run, Seeded};
 
@@ -14,22 +15,22 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "linearizable",
         property: "signals, looks, waits and waits with a deadline are linearizable",
-        runs: &[Run::shuttle_random(3_000), Run::shuttle_pct(3, 3_000), Run::shuttle_random(50_000).deep()],
+        runs: &[Run::shuttle_random(20_000), Run::shuttle_pct(3, 20_000), Run::shuttle_random(500_000).deep()],
         covers: &["operations overlapped"],
         seeded: &[
             Seeded {
                 bug: "trigger/signal-overwrites",
-                run: Run::shuttle_random(3_000),
+                run: Run::shuttle_random(20_000),
                 expect: "the history of the trigger is not linearizable",
             },
             Seeded {
                 bug: "trigger/withdraw-drops-signal",
-                run: Run::shuttle_random(3_000),
+                run: Run::shuttle_random(20_000),
                 expect: "the history of the trigger is not linearizable",
             },
-            Seeded { bug: "trigger/register-overwrites-signal", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
+            Seeded { bug: "trigger/register-overwrites-signal", run: Run::shuttle_pct(3, 20_000), expect: "deadlock" },
         ],
-        body: || explore::<Trigger>(&Shape::usual(), &[1, 2, 3, 4, 5, 6, 7, 8]),
+        body: || explore::<Trigger>(&Shape::usual(), SEEDS),
     },
     Model {
         name: "sequentially-consistent",
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_trigger_is_linearizable_on_real_threads() {
-        let tally = stress::<Trigger>(&Plan::new(1)).unwrap_or_else(|failure| panic!("{failure}"));
+        let tally = stress::<Trigger>(&Plan::new(1).repetitions(200)).unwrap_or_else(|failure| panic!("{failure}"));
         assert!(tally.overlapped > 0, "the threads never met: {tally:?}");
     }
 }
