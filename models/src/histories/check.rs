@@ -1,17 +1,17 @@
 //! The checker: is there an order of the operations that the model explains?
 //!
-//! A history is *linearizable* if its operations can be put in one order such that an operation that returned before another
-//! began comes first, and the model, performing them one after the other, returns what was returned. Operations that did
-//! not return may be put anywhere behind their beginning, or left out.
+//! A history is *linearizable* if its operations can be put in one order such that an operation that returned before
+//! another began comes first, and the model, performing them one after the other, returns what was returned. Operations
+//! that did not return may be put anywhere behind their beginning, or left out.
 //!
 //! # The search
-//! A *configuration* is the set of operations that have been put in order, and the state they lead to. From it, each operation
-//! that nothing outside the set came before is a candidate: the model performs it, and if it returns what was recorded, that
-//! is the next configuration. The history is linearizable when a configuration with all completed operations is reached.
-//! This is the algorithm of Wing and Gong ("Testing and verifying concurrent objects", JPDC 1993); that a configuration
-//! reached twice is searched once is the improvement of Lowe ("Testing for linearizability", 2017). The number of
-//! configurations is still exponential in the number of threads at worst, so there is a budget; a search that exceeds it
-//! ends as [`Verdict::Undecided`], which nobody may take for success.
+//! A *configuration* is the set of operations that have been put in order, and the state they lead to. From it, each
+//! operation that nothing outside the set came before is a candidate: the model performs it, and if it returns what was
+//! recorded, that is the next configuration. The history is linearizable when a configuration with all completed
+//! operations is reached. This is the algorithm of Wing and Gong ("Testing and verifying concurrent objects", JPDC
+//! 1993); that a configuration reached twice is searched once is the improvement of Lowe ("Testing for
+//! linearizability", 2017). The number of configurations is still exponential in the number of threads at worst, so
+//! there is a budget; a search that exceeds it ends as [`Verdict::Undecided`], which nobody may take for success.
 //!
 //! Two additions: operations that [`meet`](Sequential::meet) are put in order together, and the pending operations of a
 //! [stuck](History::stuck) history are left out, and must be unable to go on in the state at the end.

@@ -24,7 +24,8 @@ pub enum Kind {
     Panicked,
 }
 
-/// A run of a scenario that failed, described for people: `Display` gives the table, the order, and how to run it again.
+/// A run of a scenario that failed, described for people: `Display` gives the table, the order, and how to run it
+/// again.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// What was wrong.
@@ -52,8 +53,8 @@ pub(super) fn judge<S: Subject>(
         Verdict::Undecided { configurations } => {
             let _ = writeln!(
                 text,
-                "undecided: whether the history of {} is linearizable was not found out in {configurations} steps: make the \
-                 scenarios smaller or the budget larger",
+                "undecided: whether the history of {} is linearizable was not found out in {configurations} steps: make \
+                 the scenarios smaller or the budget larger",
                 S::NAME
             );
             text.push_str(&table(history, None));

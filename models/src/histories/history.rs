@@ -23,8 +23,8 @@ pub struct Operation<M: Sequential> {
 pub enum Order {
     /// Those of which one returned before the other was begun: this makes the check one for *linearizability*.
     RealTime,
-    /// None, but for those of the main thread alone: this makes the check one for *sequential consistency*, which is what can
-    /// be asked where there is no real time, as in the executions of a weak memory model.
+    /// None, but for those of the main thread alone: this makes the check one for *sequential consistency*, which is
+    /// what can be asked where there is no real time, as in the executions of a weak memory model.
     Program,
 }
 
@@ -61,8 +61,8 @@ impl<M: Sequential> History<M> {
         Self { operations, earlier, order, stuck: false }
     }
 
-    /// Declares that nothing moved any more at the end: the pending operations have not taken effect but wait, and the model must
-    /// agree that they have to (Burckhardt et al., "Line-Up", PLDI 2010).
+    /// Declares that nothing moved any more at the end: the pending operations have not taken effect but wait, and the
+    /// model must agree that they have to (Burckhardt et al., "Line-Up", PLDI 2010).
     #[must_use]
     pub fn stuck(mut self) -> Self {
         self.stuck = true;

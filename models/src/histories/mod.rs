@@ -1,12 +1,13 @@
 //! Linearizability: whatever the threads did, the object behaved as if it did one operation at a time.
 //!
-//! In the manner of Lincheck (Koval, Fedorov, Sokolova, Tsitelov and Alistarh, CAV 2023): an object is declared with its
-//! operations and a sequential model; from that come scenarios of two or three threads, which run under shuttle, under loom
-//! and on real threads; every history is checked against the model, and one that no order of the operations explains is shown
-//! as a table.
+//! In the manner of Lincheck (Koval, Fedorov, Sokolova, Tsitelov and Alistarh, CAV 2023): an object is declared with
+//! its operations and a sequential model; from that come scenarios of two or three threads, which run under shuttle,
+//! under loom and on real threads; every history is checked against the model, and one that no order of the operations
+//! explains is shown as a table.
 //!
 //! # What to write
-//! A [`Sequential`] model, which says what operations do one at a time, and a [`Subject`], which performs them on the object.
+//! A [`Sequential`] model, which says what operations do one at a time, and a [`Subject`], which performs them on the
+//! object.
 //!
 //! ```
 //! use reweave_core::sync::atomic::{AtomicU64, Ordering};
@@ -67,15 +68,15 @@
 //!   thread 2: Add(1) -> 3; it returned 1
 //! ```
 //!
-//! An operation spans the rows from `┌` to `└`. The table shows the smallest scenario that failed in the same way, and ends with
-//! the seed to run it again.
+//! An operation spans the rows from `┌` to `└`. The table shows the smallest scenario that failed in the same way, and
+//! ends with the seed to run it again.
 //!
 //! # How to run it
 //! | where | how | the order that is checked |
 //! |---|---|---|
 //! | real threads | [`stress`] in a test | real time |
 //! | shuttle | [`explore`] in the body of a [`Model`](crate::Model), with a fixed list of seeds | real time |
-//! | loom | [`explore_one`] in the body of a `Model`, two threads with one or two operations | [program order](Order::Program) |
+//! | loom | [`explore_one`] in the body of a `Model`, two small threads | [program order](Order::Program) |
 //!
 //! ```
 //! # use reweave_models::histories::{Mix, Outcome, Place, Sequential, Subject};
@@ -114,17 +115,17 @@
 //! ```
 //!
 //! # Operations that wait
-//! The model says so: [`Outcome::Blocks`]. Scenarios are then generated so that they end in every order, and a lost wake-up is
-//! a deadlock under the checkers and [`Kind::Stuck`] on real threads. A subject that has an [`Ending`] gets any scenario;
-//! those that may stick are ended, by an operation that is part of the model (closing the channel), or by a hook, behind
-//! which results do not count. Operations that can only be performed together, such as a rendezvous, are a
-//! [`meet`](Sequential::meet) of the model.
+//! The model says so: [`Outcome::Blocks`]. Scenarios are then generated so that they end in every order, and a lost
+//! wake-up is a deadlock under the checkers and [`Kind::Stuck`] on real threads. A subject that has an [`Ending`] gets
+//! any scenario; those that may stick are ended, by an operation that is part of the model (closing the channel), or by
+//! a hook, behind which results do not count. Operations that can only be performed together, such as a rendezvous, are
+//! a [`meet`](Sequential::meet) of the model.
 //!
 //! # Objects that promise less
-//! The model promises less: a channel that is first in, first out for each sender alone keeps a queue a sender, and its receive
-//! is [`Outcome::OneOf`] their heads; an attempt that may fail for no reason lists the failure beside the success; an operation
-//! that may take effect later is two operations. Which thread performs an operation is no argument of the model: where it
-//! matters the operation says it, and [`Subject::operations`] knows the thread.
+//! The model promises less: a channel that is first in, first out for each sender alone keeps a queue a sender, and its
+//! receive is [`Outcome::OneOf`] their heads; an attempt that may fail for no reason lists the failure beside the
+//! success; an operation that may take effect later is two operations. Which thread performs an operation is no
+//! argument of the model: where it matters the operation says it, and [`Subject::operations`] knows the thread.
 //!
 //! # Transactions
 //! A transaction is one operation, whatever it reads and writes: linearizability of such operations is strict

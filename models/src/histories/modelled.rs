@@ -1,19 +1,21 @@
 //! Scenarios as models: under loom and shuttle, on which every schedule can be repeated.
 //!
 //! # Recording
-//! Both checkers run all threads on one thread of the system, one at a time, so one list of events behind an
-//! [`Unseen`] lock is the order of time, and neither checker sees it: recording is no scheduling point and orders nothing.
+//! Both checkers run all threads on one thread of the system, one at a time, so one list of events behind an [`Unseen`]
+//! lock is the order of time, and neither checker sees it: recording is no scheduling point and orders nothing.
 //!
 //! # What time means
-//! Under shuttle the order of the list is the order of [real time](Order::RealTime). Under loom it is not: a thread may read
-//! an older value than one written earlier in the list, as a processor may, unless something orders the two. Nothing in the C11
-//! model is called real time, so there histories are checked in the order of the [program](Order::Program), which is
-//! sequential consistency: weaker between threads, and all that an object without fences can promise.
+//! Under shuttle the order of the list is the order of [real time](Order::RealTime). Under loom it is not: a thread may
+//! read an older value than one written earlier in the list, as a processor may, unless something orders the two.
+//! Nothing in the C11 model is called real time, so there histories are checked in the order of the
+//! [program](Order::Program), which is sequential consistency: weaker between threads, and all that an object without
+//! fences can promise.
 //!
 //! # A scenario that fails
-//! The check panics in the execution that failed, with the table; under shuttle its schedule is stored. When the checker
-//! itself panics (a deadlock), the table is printed behind its message. Then, under shuttle, smaller scenarios are searched
-//! for the same failure, each with the same kind of schedules and a bounded number of them, and the smallest is printed.
+//! The check panics in the execution that failed, with the table; under shuttle its schedule is stored. When the
+//! checker itself panics (a deadlock), the table is printed behind its message. Then, under shuttle, smaller scenarios
+//! are searched for the same failure, each with the same kind of schedules and a bounded number of them, and the
+//! smallest is printed.
 
 use reweave_core::sync::{Arc, Unseen, thread};
 
@@ -98,8 +100,8 @@ fn perform<S: Subject>(subject: &S, thread: usize, first: usize, operations: &[O
 /// The scenarios of these seeds as the body of a model: every execution runs one of them, which the schedule chooses.
 ///
 /// # Panics
-/// When the history of the execution is not linearizable. Under loom also when there is more than one seed, as loom would
-/// explore every combination.
+/// When the history of the execution is not linearizable. Under loom also when there is more than one seed, as loom
+/// would explore every combination.
 pub fn explore<S: Subject>(shape: &Shape, seeds: &[u64]) {
     let one = seeds.len() == 1;
     assert!(

@@ -3,8 +3,8 @@
 /// A generator of random choices: the same seed gives the same choices, in every version of this project.
 ///
 /// Models list seeds, and a seed must go on meaning the same scenario; so this is not a dependency's generator, whose
-/// sequence may change with its version. The algorithm is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
-/// number generators", OOPSLA 2014).
+/// sequence may change with its version. The algorithm is SplitMix64 (Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators", OOPSLA 2014).
 ///
 /// # Examples
 /// ```

@@ -6,8 +6,8 @@
 //! # Scenarios that cannot end
 //! An operation of the model may block, so threads may be left waiting for each other for ever (two receives and one
 //! send). [`may_stick`] searches the model for an order of the operations in which that happens: it walks all of them,
-//! recognising states it has been in. A subject without an [`Ending`] gets only scenarios in which it finds none; a lost
-//! wake-up then shows as a deadlock that the model does not have.
+//! recognising states it has been in. A subject without an [`Ending`] gets only scenarios in which it finds none; a
+//! lost wake-up then shows as a deadlock that the model does not have.
 
 use rustc_hash::FxHashSet;
 
@@ -71,8 +71,8 @@ impl<O: Clone> Scenario<O> {
     /// The scenario of a seed: of the shape asked for, and one that ends if the subject cannot end it.
     ///
     /// # Panics
-    /// When no such scenario turns up in a thousand draws: the mix of the subject makes deadlocks likely, and it needs another
-    /// mix or an [`Ending`].
+    /// When no such scenario turns up in a thousand draws: the mix of the subject makes deadlocks likely, and it needs
+    /// another mix or an [`Ending`].
     pub fn generate<S: Subject<Model: Sequential<Op = O>>>(shape: &Shape, seed: u64) -> Self {
         let mut random = Random::new(seed);
         for _ in 0..MOST_DRAWS {
@@ -82,8 +82,8 @@ impl<O: Clone> Scenario<O> {
             }
         }
         panic!(
-            "{}: {MOST_DRAWS} scenarios in a row may leave their threads waiting for ever (seed {seed:#x}): give the subject a \
-             mix in which operations find what they wait for, or an `ending`",
+            "{}: {MOST_DRAWS} scenarios in a row may leave their threads waiting for ever (seed {seed:#x}): give the \
+             subject a mix in which operations find what they wait for, or an `ending`",
             S::NAME
         );
     }

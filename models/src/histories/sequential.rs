@@ -6,10 +6,11 @@ use std::hash::Hash;
 /// A state of the object under test, and how operations change it when they come one at a time.
 ///
 /// The state is cloned for every step that the [checker](super::check) tries, and hashed to recognise what it has tried
-/// already: keep it small, and keep out of it what no operation can tell (a bag as a sorted list, not in order of arrival).
+/// already: keep it small, and keep out of it what no operation can tell (a bag as a sorted list, not in order of
+/// arrival).
 ///
-/// Sources: Herlihy and Wing, "Linearizability" (TOPLAS 1990), for partial operations; Neiger, "Set-linearizability" (PODC
-/// 1994), for [`meet`](Sequential::meet).
+/// Sources: Herlihy and Wing, "Linearizability" (TOPLAS 1990), for partial operations; Neiger, "Set-linearizability"
+/// (PODC 1994), for [`meet`](Sequential::meet).
 ///
 /// # Examples
 /// ```
@@ -51,10 +52,11 @@ pub trait Sequential: Clone + Eq + Hash + Debug + Send + 'static {
     /// Performs an operation, if it can be performed in this state.
     fn apply(&mut self, op: &Self::Op) -> Outcome<Self>;
 
-    /// Performs two operations of different threads in one step, if they can only be performed together: a send and a receive
-    /// that meet without a buffer, two parties of an exchange.
+    /// Performs two operations of different threads in one step, if they can only be performed together: a send and a
+    /// receive that meet without a buffer, two parties of an exchange.
     ///
-    /// Called with both orders of the two, so only one has to be recognised. Such operations [block](Outcome::Blocks) alone.
+    /// Called with both orders of the two, so only one has to be recognised. Such operations [block](Outcome::Blocks)
+    /// alone.
     fn meet(&mut self, first: &Self::Op, second: &Self::Op) -> Option<(Self::Ret, Self::Ret)> {
         let _ = (first, second);
         None
@@ -78,7 +80,7 @@ pub enum Outcome<S: Sequential> {
     Returns(S::Ret),
     /// It cannot be performed now and waits: a receive from an empty channel. The state is as before.
     Blocks,
-    /// It may be performed in any of these ways, each a state after it and what it returns; an attempt that may fail for no
-    /// reason lists the failure beside the success. What was done to the state itself does not count.
+    /// It may be performed in any of these ways, each a state after it and what it returns; an attempt that may fail
+    /// for no reason lists the failure beside the success. What was done to the state itself does not count.
     OneOf(Vec<(S, S::Ret)>),
 }

@@ -4,9 +4,9 @@ use super::Scenario;
 
 /// Leaves out of a failing scenario whatever it fails without: whole threads, whole phases, single operations.
 ///
-/// `fails` tells whether a smaller scenario fails too; that may be a search that misses some failures, and then the result is
-/// merely not as small. The result is minimal in that nothing more can be left out alone. At most quadratic in the number of
-/// operations, counted in calls of `fails`.
+/// `fails` tells whether a smaller scenario fails too; that may be a search that misses some failures, and then the
+/// result is merely not as small. The result is minimal in that nothing more can be left out alone. At most quadratic
+/// in the number of operations, counted in calls of `fails`.
 ///
 /// A thread that lost all its operations stays as an empty list, so that the others keep their numbers.
 ///

@@ -10,8 +10,8 @@ pub type Ret<S> = <<S as Subject>::Model as Sequential>::Ret;
 
 /// An object under test: how to make one, what it is compared with, which operations to try, and how to perform them.
 ///
-/// The same implementation runs under loom, under shuttle and on real threads; it uses [`reweave_core::sync`] like any model.
-/// The [manual](super) has an example.
+/// The same implementation runs under loom, under shuttle and on real threads; it uses [`reweave_core::sync`] like any
+/// model. The [manual](super) has an example.
 pub trait Subject: Send + Sync + Sized + 'static {
     /// What the object ought to do.
     type Model: Sequential;
@@ -57,14 +57,14 @@ pub enum Place {
 pub enum Ending<Op> {
     /// There are none: only scenarios that end in every order are generated.
     NotNeeded,
-    /// This operation ends them, such as the closing of a channel. It is performed beside the threads, at a moment of nobody's
-    /// choice, and is checked like any other; but only in scenarios that may stick.
+    /// This operation ends them, such as the closing of a channel. It is performed beside the threads, at a moment of
+    /// nobody's choice, and is checked like any other; but only in scenarios that may stick.
     ///
-    /// In those it may hide that a wake-up was lost before it, as it wakes everybody. The others show that: a subject whose mix
-    /// makes them rare should have a twin without an ending.
+    /// In those it may hide that a wake-up was lost before it, as it wakes everybody. The others show that: a subject
+    /// whose mix makes them rare should have a twin without an ending.
     Operation(Op),
-    /// [`Subject::end`] ends them, in a way that the model does not describe. What returns after it was called counts as
-    /// pending: the operation may have taken effect or not, and its result is not looked at.
+    /// [`Subject::end`] ends them, in a way that the model does not describe. What returns after it was called counts
+    /// as pending: the operation may have taken effect or not, and its result is not looked at.
     Hook,
 }
 

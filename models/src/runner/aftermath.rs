@@ -1,8 +1,9 @@
 //! What a model has to tell about an execution that failed.
 //!
-//! A checker that finds a deadlock knows which threads wait, not what they were about. A model that does leaves word before it
-//! starts. The panic hook prints it behind the checker's own message, before anything unwinds, as a failure under loom often
-//! aborts the process. Once the checker is gone, if it goes in peace, the model may pursue the failure in smaller programs.
+//! A checker that finds a deadlock knows which threads wait, not what they were about. A model that does leaves word
+//! before it starts. The panic hook prints it behind the checker's own message, before anything unwinds, as a failure
+//! under loom often aborts the process. Once the checker is gone, if it goes in peace, the model may pursue the failure
+//! in smaller programs.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,12 +21,12 @@ struct Word {
 static WORD: Mutex<Option<Word>> = Mutex::new(None);
 static PURSUIT: Mutex<Option<Say>> = Mutex::new(None);
 
-/// Leaves word for the case that this execution fails: both closures are given the message of the failure, and what they
-/// return is printed.
+/// Leaves word for the case that this execution fails: both closures are given the message of the failure, and what
+/// they return is printed.
 ///
-/// `tell` is called at once, on a deep stack; `pursue` after the checker has ended, so it may [`search`](super::search), but
-/// under loom most failures leave no chance for it. Neither uses the facade. Word left by an earlier execution is forgotten. The
-/// checkers do not see the call.
+/// `tell` is called at once, on a deep stack; `pursue` after the checker has ended, so it may
+/// [`search`](super::search), but under loom most failures leave no chance for it. Neither uses the facade. Word left
+/// by an earlier execution is forgotten. The checkers do not see the call.
 pub fn leave_word(
     tell: impl FnOnce(&str) -> String + Send + 'static,
     pursue: impl FnOnce(&str) -> String + Send + 'static,

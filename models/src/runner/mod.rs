@@ -3,8 +3,8 @@
 //! This is the one module of the project, beside the sync facade, that names loom and shuttle. Both checkers run the
 //! body of a model again and again, on coroutines of one OS thread, and panic at the first execution that violates the
 //! property; so [`explore`] returns only from a run that passed, and a failing one ends the process. That is why `cargo
-//! verify` gives every run a process of its own, and enforces time limits from outside: the checkers' own limits on time
-//! and executions end in silent success, and are off here.
+//! verify` gives every run a process of its own, and enforces time limits from outside: the checkers' own limits on
+//! time and executions end in silent success, and are off here.
 //!
 //! What is counted here (executions, cover points) is counted in plain std types that the checkers do not see, so that
 //! counting adds no ordering to the program under test.
@@ -119,12 +119,12 @@ fn with_aftermath(config: Config, run: impl FnOnce()) {
     resume_unwind(panic);
 }
 
-/// Searches another program for a failure, once a model has failed: what the pursuit of [`leave_word`] may call. `None` if
-/// none was found, or this build cannot search: only shuttle can.
+/// Searches another program for a failure, once a model has failed: what the pursuit of [`leave_word`] may call. `None`
+/// if none was found, or this build cannot search: only shuttle can.
 ///
-/// `body` is run for every execution and returns its failure, if it has one. Searches schedules of the same kind as those of the
-/// failed run, no more than 2,000. Returns the first failure: what `body` returned, or the panic of the checker, and behind it
-/// what `body` left word of.
+/// `body` is run for every execution and returns its failure, if it has one. Searches schedules of the same kind as
+/// those of the failed run, no more than 2,000. Returns the first failure: what `body` returned, or the panic of the
+/// checker, and behind it what `body` left word of.
 pub fn search(body: impl Fn() -> Option<String> + Send + Sync + 'static) -> Option<String> {
     #[cfg(reweave_shuttle)]
     return pursuit::search(body);

@@ -1,7 +1,8 @@
 //! Searching other programs for a failure, after a model has failed under shuttle.
 //!
-//! Quietly: a search is a step of a description, and its failures are expected. A body reports a failure by returning it, as a
-//! panic makes shuttle print; only a failure of shuttle's own (a deadlock) is a panic here. The search ends with the first.
+//! Quietly: a search is a step of a description, and its failures are expected. A body reports a failure by returning
+//! it, as a panic makes shuttle print; only a failure of shuttle's own (a deadlock) is a panic here. The search ends
+//! with the first.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -58,7 +58,7 @@ fn a_value_is_not_received_twice_nor_before_it_is_sent() {
 
 #[test]
 fn a_read_does_not_return_what_was_overwritten() {
-    // The same paper, section 1: reads that overlap a write return either value, but never the old one after the new one.
+    // The same paper, section 1: reads that overlap a write return either value, but not the old one after the new one.
     assert!(register(vec![op(1, 0, 9, Write(1), 0), op(2, 1, 2, Read, 0), op(2, 3, 4, Read, 1)]));
     assert!(!register(vec![op(1, 0, 9, Write(1), 0), op(2, 1, 2, Read, 1), op(3, 3, 4, Read, 0)]));
     assert!(!register(vec![op(1, 0, 1, Write(1), 0), op(2, 2, 3, Read, 0)]));

@@ -1,7 +1,7 @@
 //! A mailbox whose receive waits, written here: what the linearizability tests themselves are tried on.
 //!
-//! It is received from in three ways: in scenarios that end by themselves, in scenarios that its closing ends, and in scenarios
-//! that are ended without the model's knowledge.
+//! It is received from in three ways: in scenarios that end by themselves, in scenarios that its closing ends, and in
+//! scenarios that are ended without the model's knowledge.
 
 use reweave_core::seeded;
 use reweave_core::sync::{Arc, Mutex};

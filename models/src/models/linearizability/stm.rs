@@ -1,6 +1,7 @@
 //! Transactional variables: whole transactions are linearizable, which is strict serializability.
 //!
-//! Two accounts; an operation is a transaction on one or both of them, a snapshot, or a load or store outside transactions.
+//! Two accounts; an operation is a transaction on one or both of them, a snapshot, or a load or store outside
+//! transactions.
 
 use reweave_stm::{Engine, TVar};
 
