@@ -46,7 +46,8 @@ impl Shape {
     }
 }
 
-/// Which thread performs which operations. See the [module](self).
+/// Which thread performs which operations: first those before, alone; then the threads, beside each other; then those
+/// after, alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario<Op> {
     /// Performed first, alone.
