@@ -131,10 +131,7 @@ fn run<S: Subject>(scenario: &Scenario<Op<S>>, origin: &str) {
         false => format!("the history so far of {}, {origin_told}:\n{}", S::NAME, table(&told.history(), None)),
     };
     let pursued = scenario.clone();
-    let pursue = move |message: &str| match Backend::BUILT {
-        Backend::Shuttle => smaller_failure::<S>(pursued, message),
-        _ => String::new(),
-    };
+    let pursue = move |message: &str| smaller_failure::<S>(pursued, message);
     runner::leave_word(tell, pursue);
     if let Some(failure) = failure_of::<S>(scenario, &log) {
         panic!("{failure}this was {origin}");

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::on_a_deep_stack;
 
 /// Makes of the message of a failure what is to be printed.
-type Say = Box<dyn FnOnce(&str) -> String + Send>;
+pub(super) type Say = Box<dyn FnOnce(&str) -> String + Send>;
 
 /// What a model tells, and how it goes on.
 struct Word {
@@ -47,9 +47,10 @@ pub(super) fn told(message: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// What came of the pursuit, if one was laid ready.
-pub(super) fn pursued(message: &str) -> Option<String> {
-    replace(&PURSUIT, None).map(|pursue| pursue(message)).filter(|text| !text.is_empty())
+/// The pursuit, if one was laid ready.
+#[cfg_attr(not(reweave_shuttle), allow(dead_code))]
+pub(super) fn pursuit() -> Option<Say> {
+    replace(&PURSUIT, None)
 }
 
 /// The message of a panic.

@@ -104,17 +104,23 @@ pub fn replay(failure: &Failure, model: &'static Model) -> Result<Report, String
     Ok(pulse::finished(seen))
 }
 
+/// The line behind which a failed run prints what it found out afterwards: that is no part of its failure.
+pub const AFTERWARDS: &str = "found out after the failure:";
+
 /// Runs a checker; when an execution fails, lets the model pursue the failure.
 #[cfg_attr(not(reweave_shuttle), allow(unused_variables))]
 fn with_aftermath(config: Config, run: impl FnOnce()) {
     let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return };
-    #[cfg(reweave_shuttle)]
-    pursuit::pursue_like(config);
     let message = aftermath::message(&*panic);
     // The panic hook has told it already, unless there is none, as in a replay.
-    let told = aftermath::told(message);
-    for text in told.into_iter().chain(aftermath::pursued(message)) {
+    if let Some(text) = aftermath::told(message) {
         eprintln!("{text}");
+    }
+    #[cfg(reweave_shuttle)]
+    if let Some(pursue) = aftermath::pursuit() {
+        eprintln!("{AFTERWARDS}");
+        pursuit::pursue_like(config);
+        eprintln!("{}", pursue(message));
     }
     resume_unwind(panic);
 }

@@ -23,7 +23,7 @@ pub const MODELS: &[Model] = &[
         seeded: &[
             Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_random(15_000), expect: BROKEN },
             Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_pct(3, 15_000), expect: BROKEN },
-            Seeded { bug: "stm/unlock-before-publish", run: Run::shuttle_random(15_000), expect: BROKEN },
+            Seeded { bug: "stm/extend-without-validation", run: Run::shuttle_random(15_000), expect: BROKEN },
             Seeded { bug: "stm/snapshot-ignores-locks", run: Run::shuttle_random(15_000), expect: BROKEN },
         ],
         body: || explore::<Accounts>(&Shape::usual(), SEEDS),
