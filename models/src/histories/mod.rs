@@ -143,12 +143,15 @@
 //! | `shrink` | smaller scenarios |
 //! | `modelled` | under loom and shuttle |
 //! | `stress` | on real threads |
+//! | `plan` | how much of that |
 
 mod check;
 mod explain;
 mod history;
 #[cfg(any(reweave_loom, reweave_shuttle))]
 mod modelled;
+#[cfg(not(any(reweave_loom, reweave_shuttle)))]
+mod plan;
 mod random;
 mod scenario;
 mod sequential;
@@ -165,10 +168,12 @@ pub use explain::{Failure, Kind};
 pub use history::{History, MOST_OPERATIONS, Operation, Order};
 #[cfg(any(reweave_loom, reweave_shuttle))]
 pub use modelled::{explore, explore_one};
+#[cfg(not(any(reweave_loom, reweave_shuttle)))]
+pub use plan::{Plan, Tally};
 pub use random::Random;
 pub use scenario::{Scenario, Shape, may_stick};
 pub use sequential::{Outcome, Sequential};
 pub use shrink::shrink;
 #[cfg(not(any(reweave_loom, reweave_shuttle)))]
-pub use stress::{Plan, Tally, explore, explore_one, stress, stress_one};
+pub use stress::{explore, explore_one, stress, stress_one};
 pub use subject::{Ending, Mix, Op, Place, Ret, Subject};
