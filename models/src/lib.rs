@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`models`] | the registry: every component and its models, one file a subject |
 //! | [`model`] | what a model is: body, property, runs, cover points, seeded bugs |
+//! | [`histories`] | linearizability: scenarios, how they are run, and the checker of their histories |
 //! | [`config`] | how far a run explores, and what its passing means |
 //! | [`runner`] | explores one model in this process; the one place that names loom and shuttle |
 //! | [`report`] | what such a process tells the one that started it |
@@ -18,6 +19,7 @@
 
 pub mod arguments;
 pub mod config;
+pub mod histories;
 pub mod model;
 pub mod models;
 pub mod report;

@@ -6,6 +6,7 @@ use crate::model::{Component, Rule, Waiver};
 
 pub mod cancel;
 pub mod event;
+pub mod linearizability;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
@@ -28,7 +29,7 @@ pub static ALL: &[Component] = &[
     Component {
         name: "trigger",
         package: "reweave-core",
-        models: &[trigger::MODELS],
+        models: &[trigger::MODELS, linearizability::trigger::MODELS],
         waived: &[],
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
@@ -81,6 +82,13 @@ pub static ALL: &[Component] = &[
         trusted: &[
             "outside the models named for reclamation: that what is retired stays until the end (a domain that defers)",
         ],
+    },
+    Component {
+        name: "histories",
+        package: "reweave-models",
+        models: &[linearizability::mailbox::MODELS],
+        waived: &[],
+        trusted: &["on real threads: that the system's monotonic clock agrees among processors"],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];

@@ -3,8 +3,8 @@
 //! This is the one module of the project, beside the sync facade, that names loom and shuttle. Both checkers run the
 //! body of a model again and again, on coroutines of one OS thread, and panic at the first execution that violates the
 //! property; so [`explore`] returns only from a run that passed, and a failing one ends the process. That is why `cargo
-//! verify` gives every run a process of its own, and enforces time limits from outside: the checkers' own limits on time
-//! and executions end in silent success, and are off here.
+//! verify` gives every run a process of its own, and enforces time limits from outside: the checkers' own limits on
+//! time and executions end in silent success, and are off here.
 //!
 //! What is counted here (executions, cover points) is counted in plain std types that the checkers do not see, so that
 //! counting adds no ordering to the program under test.
@@ -14,16 +14,21 @@
     reason = "the bookkeeping of a run must be invisible to the checkers"
 )]
 
+mod aftermath;
 mod cover;
 mod pulse;
+#[cfg(reweave_shuttle)]
+mod pursuit;
 mod replay;
 #[cfg(reweave_loom)]
 mod under_loom;
 #[cfg(reweave_shuttle)]
 mod under_shuttle;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
+pub use aftermath::{leave_word, take_word_back};
 pub use cover::cover;
 pub use replay::{Failure, HANDOVER_PREFIX};
 
@@ -70,7 +75,7 @@ pub fn explore(order: Order) -> Result<Report, String> {
     }
     pulse::start(order.progress);
     let handover = replay::describe_failures(&order);
-    run_checker(&order, &handover);
+    with_aftermath(order.config, || run_checker(&order, &handover));
     Ok(pulse::finished(order.config.completeness()))
 }
 
@@ -89,11 +94,73 @@ pub fn replay(failure: &Failure, model: &'static Model) -> Result<Report, String
     }
     pulse::start(false);
     #[cfg(reweave_shuttle)]
-    under_shuttle::replay(&failure.schedule, model.body);
+    {
+        let config = failure.config.parse().unwrap_or(Config::ShuttleRandom { iterations: 1 });
+        with_aftermath(config, || under_shuttle::replay(&failure.schedule, model.body));
+    }
     #[cfg(not(reweave_shuttle))]
     let _ = model;
     let seen = Config::ShuttleRandom { iterations: 1 }.completeness();
     Ok(pulse::finished(seen))
+}
+
+/// The line behind which a failed run prints what it found out afterwards: that is no part of its failure.
+pub const AFTERWARDS: &str = "found out after the failure:";
+
+/// Runs a checker; when an execution fails, lets the model pursue the failure.
+#[cfg_attr(not(reweave_shuttle), allow(unused_variables))]
+fn with_aftermath(config: Config, run: impl FnOnce()) {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return };
+    let message = aftermath::message(&*panic);
+    // The panic hook has told it already, unless there is none, as in a replay.
+    if let Some(text) = aftermath::told(message) {
+        eprintln!("{text}");
+    }
+    #[cfg(reweave_shuttle)]
+    if let Some(pursue) = aftermath::pursuit() {
+        eprintln!("{AFTERWARDS}");
+        pursuit::pursue_like(config);
+        eprintln!("{}", pursue(message));
+    }
+    resume_unwind(panic);
+}
+
+/// Searches another program for a failure, once a model has failed: what the pursuit of [`leave_word`] may call. `None`
+/// if none was found, or this build cannot search: only shuttle can.
+///
+/// `body` is run for every execution and returns its failure, if it has one. Searches schedules of the same kind as
+/// those of the failed run, no more than 2,000. Returns the first failure: what `body` returned, or the panic of the
+/// checker, and behind it what `body` left word of.
+pub fn search(body: impl Fn() -> Option<String> + Send + Sync + 'static) -> Option<String> {
+    #[cfg(reweave_shuttle)]
+    return pursuit::search(body);
+    #[cfg(not(reweave_shuttle))]
+    {
+        drop(body);
+        None
+    }
+}
+
+/// A number below `limit` that the schedule chooses; replaying the schedule chooses it again. Only shuttle can choose.
+///
+/// # Panics
+/// When `limit` is zero, or outside shuttle.
+pub fn choose(limit: usize) -> usize {
+    assert!(limit > 0, "there is nothing to choose from");
+    #[cfg(reweave_shuttle)]
+    return under_shuttle::choose(limit);
+    #[cfg(not(reweave_shuttle))]
+    panic!("only schedules of shuttle choose among {limit}");
+}
+
+/// Runs `work` on a thread of its own that the checkers do not see, whose stack is deep; their own are not.
+///
+/// `work` must not use the facade.
+///
+/// # Panics
+/// As `work` does.
+pub fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// How many hardware threads this process may use.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Order, pulse};
+use super::{Order, aftermath, pulse};
 use crate::config::{Backend, Config};
 
 /// A failing execution under shuttle, as it is stored in a file.
@@ -77,6 +77,9 @@ pub(super) fn describe_failures(order: &Order) -> Handover {
             keep_schedule(&blank, folder, &file);
         }
         standard(info);
+        if let Some(text) = aftermath::told(info.payload_as_str().unwrap_or_default()) {
+            eprintln!("{text}");
+        }
     }));
     handover
 }

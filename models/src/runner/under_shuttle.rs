@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use shuttle::rand::RngCore;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 use shuttle::{Config as Settings, FailurePersistence, MaxSteps, Runner};
 
@@ -12,7 +13,7 @@ use super::pulse;
 use crate::config::Config;
 
 /// The seed of all sampled runs.
-const SEED: u64 = 0x7277_6561_7665;
+pub(super) const SEED: u64 = 0x7277_6561_7665;
 
 /// Steps an execution may take before it counts as endless.
 const MAX_STEPS: usize = 1_000_000;
@@ -45,7 +46,19 @@ pub(super) fn replay(schedule: &str, body: fn()) {
     drive(scheduler, FailurePersistence::None, body);
 }
 
+pub(super) fn choose(limit: usize) -> usize {
+    (shuttle::rand::thread_rng().next_u64() % limit as u64) as usize
+}
+
 fn drive(scheduler: impl Scheduler + 'static, persistence: FailurePersistence, body: fn()) {
+    Runner::new(scheduler, settings(persistence)).run(move || {
+        pulse::beat();
+        body();
+    });
+}
+
+/// What all executions have in common.
+pub(super) fn settings(persistence: FailurePersistence) -> Settings {
     let mut settings = Settings::new();
     settings.stack_size = STACK;
     settings.failure_persistence = persistence;
@@ -53,8 +66,5 @@ fn drive(scheduler: impl Scheduler + 'static, persistence: FailurePersistence, b
     settings.max_time = None;
     // The warning is that shuttle's atomics are sequentially consistent; the matrix says so in its own words.
     settings.silence_warnings = true;
-    Runner::new(scheduler, settings).run(move || {
-        pulse::beat();
-        body();
-    });
+    settings
 }

@@ -12,6 +12,7 @@ use super::rows::Row;
 use crate::config::Completeness;
 use crate::model::Seeded;
 use crate::report::{Event, Report};
+use crate::runner::AFTERWARDS;
 
 /// What was seen of a process that ran a row.
 #[derive(Clone, Debug)]
@@ -148,9 +149,11 @@ fn check_cover(row: &Row, report: &Report) -> Result<(), String> {
     if missed.is_empty() { Ok(()) } else { Err(format!("vacuous: never reached `{}`", missed.join("`, `"))) }
 }
 
-/// What was printed from the first panic on: the checkers' own remarks before it prove nothing.
+/// What was printed from the first panic on: the checkers' own remarks before it prove nothing, and neither does what
+/// the run found out when it had failed, about other programs.
 fn panics(stderr: &str) -> &str {
-    stderr.find("panicked at").map_or("", |start| &stderr[start..])
+    let failure = stderr.split(AFTERWARDS).next().unwrap_or_default();
+    failure.find("panicked at").map_or("", |start| &failure[start..])
 }
 
 /// The message of the first panic, or how the process ended if there was none.

@@ -8,6 +8,7 @@ use super::verdict::{Judged, Observed, Verdict, judge};
 use crate::config::Completeness;
 use crate::model::{Component, Model, Run, Seeded};
 use crate::report::{Event, Report};
+use crate::runner::AFTERWARDS;
 
 fn nothing() {}
 
@@ -148,6 +149,13 @@ fn a_seeded_bug_that_fails_for_another_reason_fails_the_row() {
 fn what_is_printed_before_the_panic_is_no_proof() {
     let judged = judge(&must_fail("execution 7 failed"), &seen(badly(), None, PANIC));
     assert!(judged.verdict.failed());
+}
+
+#[test]
+fn what_is_found_out_afterwards_is_no_proof() {
+    let stderr = format!("{PANIC}\n{AFTERWARDS}\na deadlock of something smaller\n");
+    assert!(judge(&must_fail("deadlock"), &seen(badly(), None, &stderr)).verdict.failed());
+    assert!(!judge(&must_fail("the gate stuck"), &seen(badly(), None, &stderr)).verdict.failed());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use reweave_core::reclaim::Domain;
 use reweave_core::sync::{Arc, thread};
 use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
 
+use super::linearizability;
 use crate::Model;
 
 /// The engine's models, file by file.
@@ -27,6 +28,7 @@ pub const MODELS: &[&[Model]] = &[
     alternatives::MODELS,
     reclamation::MODELS,
     mixed::MODELS,
+    linearizability::stm::MODELS,
 ];
 
 /// An engine and two variables.
@@ -67,7 +69,7 @@ impl Pair {
 }
 
 /// An engine whose reclamation is not under test.
-fn lasting_engine() -> Engine {
+pub(super) fn lasting_engine() -> Engine {
     #[cfg(any(reweave_loom, reweave_shuttle))]
     let domain = Domain::deferring();
     #[cfg(not(any(reweave_loom, reweave_shuttle)))]

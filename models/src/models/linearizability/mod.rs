@@ -1,0 +1,11 @@
+//! Linearizability of the product's objects: each with a sequential model, in scenarios of two and three threads.
+//!
+//! A new object is a file here, with its `MODELS` listed by its component, and a test on real threads. How to declare
+//! one is told in [`histories`](crate::histories).
+
+pub mod mailbox;
+pub mod stm;
+pub mod trigger;
+
+/// The scenarios that the models under shuttle choose from.
+const SEEDS: &[u64] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
