@@ -2,7 +2,7 @@
 //!
 //! | file | system |
 //! |---|---|
-//! | [`reweave`] | this project's transactional memory |
+//! | [`reweave`] | this project |
 //! | [`mutex`] | one lock around everything, and that lock by itself: the standard library's |
 //! | [`rwlock`] | one lock around everything, shared by readers |
 //! | [`two_phase`] | a lock for each object, taken in order |

@@ -1,11 +1,12 @@
 //! A producer that sends a message every [`PAUSE`], and a consumer that waits for each.
 //!
-//! The pause is longer than any of the systems spins, so the consumer parks, and the figure is what it takes to wake it:
+//! The pause is longer than any of the systems looks for a message before it parks: kanal looks longest, 256 times with a
+//! yield in between, which is a tenth of a millisecond. So the consumer parks, and the figure is what it takes to wake it:
 //! the time from just before the send to just after the receipt, with two looks at the clock in it. A run's figure is the
 //! median over its messages, since a stranger on the core delays a few of them by a hundred times as much.
 //!
-//! The producer waits for its next moment on its own core without sleeping, as a timer would be late by half the pause; it
-//! yields meanwhile, so that a consumer that shares its core gets there.
+//! The producer waits for its next moment on its own core without sleeping, so that the moment is kept and its core
+//! stays awake; it yields meanwhile, so that a consumer that shares its core gets there.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::workload::window::warm_up;
 use crate::workload::{Sample, Trial};
 
 /// From one message to the next.
-pub(super) const PAUSE: Duration = Duration::from_micros(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(1);
 
 /// Times messages through a channel of type `C`.
 pub(super) fn trial<C: Channel>(workload: &Channels, system: &'static str, trial: &Trial) -> Result<Sample, Error> {

@@ -7,7 +7,7 @@
 //! | `bounded100-4p4c` | four producers, four consumers | ns a message, of all together |
 //! | `unbounded-spsc`, `rendezvous-spsc`, `rendezvous-4p4c` | the same without a bound, and without a buffer | ns a message |
 //! | `select2` | one thread receives from whichever of two channels; both are ready | ns a receive |
-//! | `bounded100-late`, `rendezvous-late` | a message every 100 us, so that the consumer waits for each | ns from send to receipt |
+//! | `bounded100-late`, `rendezvous-late` | a message every millisecond, so that the consumer waits for each | ns from send to receipt |
 //!
 //! The producers of `spsc` and `4p4c` are always ready, which is the case that spinning serves; the `late` workloads are
 //! the case in which a consumer that spins gives up and parks.
@@ -189,7 +189,7 @@ impl Workload for Channels {
             ("message_bytes".to_owned(), json!(size_of::<Message>())),
         ]);
         if self.shape == Shape::Late {
-            params.insert("message_every_us".to_owned(), json!(late::PAUSE.as_micros()));
+            params.insert("message_every_us".to_owned(), json!(late::PAUSE.as_micros() as u64));
         }
         params
     }

@@ -129,8 +129,8 @@ fn selects_that_are_wrong_get_an_error() {
 #[test]
 fn late_messages_that_are_lost_are_missed() {
     let late = ALL.iter().find(|workload| workload.shape == Shape::Late).unwrap();
-    // The hundredth message comes after a hundredth of a second.
-    let trial = Trial { window: Duration::from_millis(12), ..trial(late) };
+    // The hundredth message comes after a tenth of a second.
+    let trial = Trial { window: Duration::from_millis(120), ..trial(late) };
     let found = late::trial::<Broken<LOSES>>(late, "broken", &trial).unwrap_err().to_string();
     assert_eq!(found, "broken with 2 threads: 120 messages were sent, 119 received");
 }

@@ -21,7 +21,7 @@ Workloads:
   rendezvous-spsc  one and one, without a buffer
   rendezvous-4p4c  four and four, without a buffer
   select2          one thread receives from whichever of two ready channels
-  bounded100-late  a message every 100 us: from send to receipt
+  bounded100-late  a message every millisecond: from send to receipt
   rendezvous-late  the same without a buffer
 
 Systems:
