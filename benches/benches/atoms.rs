@@ -1,7 +1,7 @@
 //! Single operations of atoms on one thread, system beside system.
 //!
-//! `cargo bench -p reweave-benches --bench atoms` runs them all; a word after `--` chooses those whose name contains it.
-//! Several threads on one atom are measured by `reweave bench atoms`.
+//! `cargo bench -p reweave-benches --bench atoms` runs them all; a word after `--` chooses those whose name contains
+//! it. Several threads on one atom are measured by `reweave bench atoms`.
 //!
 //! | group | operation |
 //! |---|---|

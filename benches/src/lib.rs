@@ -1,8 +1,9 @@
 //! Workloads as a library, the systems they run on, and the report that comes out.
 //!
 //! A *workload* is written once against a small trait, and each *system* (this project's, the standard library's, other
-//! people's) is one adapter that implements the trait. A *run* measures several systems on several workloads at several
-//! numbers of threads, interleaved, and its result is a table of rows that is also the JSON form of every benchmark here.
+//! people's) is one adapter that implements the trait. A *run* measures several systems on several workloads at
+//! several numbers of threads, interleaved, and its result is a table of rows that is also the JSON form of every
+//! benchmark here.
 //!
 //! | module | concept |
 //! |---|---|

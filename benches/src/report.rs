@@ -75,9 +75,9 @@ pub struct Row {
     /// Operations of all timed runs together.
     #[serde(skip)]
     pub ops: u64,
-    /// For each of the workload's baselines this system's figure over that of the baseline in the same round: the median
-    /// of these ratios, which a drifting machine disturbs less than a ratio of medians. `None` when the baseline was not
-    /// measured.
+    /// For each of the workload's baselines this system's figure over that of the baseline in the same round: the
+    /// median of these ratios, which a drifting machine disturbs less than a ratio of medians. `None` when the
+    /// baseline was not measured.
     #[serde(skip)]
     pub ratios: Vec<(&'static str, Option<f64>)>,
 }

@@ -156,8 +156,8 @@ struct Series {
 /// Carries out the plan. `progress` is told before each timed run, never during one.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the plan does not fit the workloads; otherwise the first thing that went wrong, which ends the
-/// measurement: figures of a system that is wrong mean nothing.
+/// [`Error::Invalid`] when the plan does not fit the workloads; otherwise the first thing that went wrong, which ends
+/// the measurement: figures of a system that is wrong mean nothing.
 pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
     plan.validate(workloads)?;
     let groups = plan.groups(workloads);

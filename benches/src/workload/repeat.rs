@@ -1,6 +1,7 @@
 //! One short operation, over and over, on one thread or on several at once.
 //!
-//! Each thread looks at the clock once in [`LOOK_EVERY`] operations, which costs each of them less than a hundredth of a nanosecond.
+//! Each thread looks at the clock once in [`LOOK_EVERY`] operations, which costs each of them less than a hundredth of a
+//! nanosecond.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ const LOOK_EVERY: u64 = 4096;
 
 /// Warms up and times the operation that `prepare` makes for each thread.
 ///
-/// `prepare` is called on the thread with its number, once for the warm-up and once for the timed run. The figure is one
-/// thread's time for an operation. Also says how many operations there were in all, the warm-up's among them.
+/// `prepare` is called on the thread with its number, once for the warm-up and once for the timed run. The figure is
+/// one thread's time for an operation. Also says how many operations there were in all, the warm-up's among them.
 ///
 /// # Errors
 /// [`Error::Wrong`] with what an operation found to be wrong, [`Error::Broken`] when a thread fails.

@@ -1,5 +1,5 @@
-//! The columns of a report's table: speeds where a workload counts operations a second, and times where it asks what one
-//! takes.
+//! The columns of a report's table: speeds where a workload counts operations a second, and times where it asks what
+//! one takes.
 
 use std::io::{self, IsTerminal};
 

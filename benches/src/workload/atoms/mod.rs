@@ -6,8 +6,8 @@
 //! | `atom-swap` | replaces the value by one computed from it, in one atomic step |
 //!
 //! The value lies behind an `Arc`, so that readers may keep what they loaded while others replace it; every system pays
-//! for that in its own way. With one thread nobody else is near; with several, all do the same to one atom. Every run of
-//! swaps checks that none was lost, every load that it sees what was put there.
+//! for that in its own way. With one thread nobody else is near; with several, all do the same to one atom. Every run
+//! of swaps checks that none was lost, every load that it sees what was put there.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
 //! A producer that sends a message every [`PAUSE`], and a consumer that waits for each.
 //!
-//! The pause is longer than any of the systems looks for a message before it parks: kanal looks longest, 256 times with a
-//! yield in between, which is a tenth of a millisecond. So the consumer parks, and the figure is what it takes to wake it:
-//! the time from just before the send to just after the receipt, with two looks at the clock in it. A run's figure is the
-//! median over its messages, since a stranger on the core delays a few of them by a hundred times as much.
+//! The pause is longer than any of the systems looks for a message before it parks: of the peers kanal looks longest,
+//! 256 times with a yield in between, which is a tenth of a millisecond. So the consumer parks, and the figure is what
+//! it takes to wake it: the time from just before the send to just after the receipt, with two looks at the clock in
+//! it. A run's figure is the median over its messages, since a stranger on the core delays a few of them by a hundred
+//! times as much.
 //!
 //! The producer waits for its next moment on its own core without sleeping, so that the moment is kept and its core
 //! stays awake; it yields meanwhile, so that a consumer that shares its core gets there.

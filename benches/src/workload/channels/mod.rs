@@ -5,16 +5,17 @@
 //! | `bounded100-pair` | one thread sends a message and receives it | ns a pair |
 //! | `bounded100-spsc` | one producer, one consumer, as fast as they can | ns a message |
 //! | `bounded100-4p4c` | four producers, four consumers | ns a message, of all together |
-//! | `unbounded-spsc`, `rendezvous-spsc`, `rendezvous-4p4c` | the same without a bound, and without a buffer | ns a message |
+//! | `unbounded-spsc` | one and one, without a bound | ns a message |
+//! | `rendezvous-spsc`, `rendezvous-4p4c` | the same without a buffer | ns a message |
 //! | `select2` | one thread receives from whichever of two channels; both are ready | ns a receive |
-//! | `bounded100-late`, `rendezvous-late` | a message every millisecond, so that the consumer waits for each | ns from send to receipt |
+//! | `bounded100-late`, `rendezvous-late` | a message every millisecond | ns from send to receipt |
 //!
-//! The producers of `spsc` and `4p4c` are always ready, which is the case that spinning serves; the `late` workloads are
-//! the case in which a consumer that spins gives up and parks.
+//! The producers of `spsc` and `4p4c` are always ready, which is the case that spinning serves; the `late` workloads
+//! are the case in which a consumer that spins gives up and parks.
 //!
-//! A message is 8 bytes: which producer sent it, and its number. Every run checks that each consumer received the messages
-//! of each producer in ascending order, and that all together received exactly what was sent; a system that fails gets
-//! no figures.
+//! A message is 8 bytes: which producer sent it, and its number. Every run checks that each consumer received the
+//! messages of each producer in ascending order, and that all together received exactly what was sent; a system that
+//! fails gets no figures.
 
 use std::fmt;
 
@@ -59,8 +60,8 @@ pub trait Channel: 'static {
 
 /// A channel that lets a thread wait for the first of two.
 pub trait Select: Channel {
-    /// Receives a message from one of the two channels, and waits while neither has one. Says from which, 0 or 1; `None`
-    /// when one of them ended.
+    /// Receives a message from one of the two channels, and waits while neither has one. Says from which, 0 or 1;
+    /// `None` when one of them ended.
     fn select(first: &Self::Receiver, second: &Self::Receiver) -> Option<(usize, Message)>;
 }
 

@@ -1,7 +1,7 @@
 //! One thread that receives from whichever of two channels is ready, when both are.
 //!
-//! Both channels are filled, then as many messages are received as one of them held, so that neither can run empty, and
-//! the rest is taken out. Only the receiving is timed. What is counted is thus the choice itself: no message is awaited,
+//! Both channels are filled, then as many messages are received as one of them held, so that neither can run empty,
+//! and the rest is taken out. Only the receiving is timed. What is counted is thus the choice itself: no message is awaited,
 //! and no sending is mixed in.
 
 use std::time::{Duration, Instant};

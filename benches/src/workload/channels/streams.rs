@@ -4,9 +4,9 @@
 //! nothing but the channel passes between threads while they are timed. The time runs from the moment that the first
 //! thread starts until the last consumer has seen the end.
 //!
-//! Members of the team are producers first, then consumers, and the team pins them to cores in turn: with two cores, one
-//! producer and one consumer have a core each, and four and four are evenly spread. The warm-up has a channel of its own,
-//! since a channel ends once.
+//! Members of the team are producers first, then consumers, and the team pins them to cores in turn: with two cores,
+//! one producer and one consumer have a core each, and four and four are evenly spread. The warm-up has a channel of its
+//! own, since a channel ends once.
 
 use std::time::{Duration, Instant};
 

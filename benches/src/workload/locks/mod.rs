@@ -3,7 +3,7 @@
 //! | workload | threads | an operation |
 //! |---|---|---|
 //! | `lock` | 1 | lock and unlock, with nobody near |
-//! | `lock` | several | the same against the others: a critical section of one addition, and nothing between two of them |
+//! | `lock` | several | the same against the others, with nothing between two critical sections |
 //!
 //! Every run checks that the number counts all critical sections, so a lock that lets two threads in gets no figures.
 
