@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// The peers whose versions a report names.
-const PEERS: [&str; 3] = ["parking_lot", "stm", "fast-stm"];
+const PEERS: [&str; 7] = ["parking_lot", "stm", "fast-stm", "crossbeam-channel", "kanal", "flume", "arc-swap"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

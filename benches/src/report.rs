@@ -1,4 +1,4 @@
-//! What comes out of a run: one row for each system and number of threads, with medians and spreads.
+//! What comes out of a run: one row for each workload, number of threads and system, with medians and spreads.
 //!
 //! The JSON form is the same for every workload:
 //!
@@ -19,23 +19,26 @@
 //! }
 //! ```
 //!
-//! - `ops_per_sec`: all operations, audits included, of all threads together.
+//! - `ops_per_sec`: all operations, audits included, of all threads together. For channels an operation is a message.
 //! - `audits_per_sec`: the median; `null` for a workload that has none.
 //! - `aborts`: by cause, the sum over the timed part of all runs; empty for systems that never abort.
 //! - `ping_pong_ns`: the round trips measured directly before and after each run of the row; `null` with one thread, or
 //!   where the process has one core.
+//! - `latency_ns`: only in rows of workloads that send at a given rate, where operations a second say nothing: the time
+//!   from send to receipt, of each run the median of its messages.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::machine::Machine;
+use crate::workload::Figure;
 
 /// The result of a benchmark: where it was measured, and what.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// What the figures were measured on.
     pub machine: Machine,
-    /// One row for each number of threads and system, in the order asked for.
+    /// One row for each workload, number of threads and system, in the order asked for.
     pub rows: Vec<Row>,
 }
 
@@ -60,14 +63,23 @@ pub struct Row {
     pub aborts: Map<String, Value>,
     /// Round trip of a cache line in nanoseconds, around the runs of this row.
     pub ping_pong_ns: Option<Spread>,
-    /// Operations of all timed runs together. For the table; not part of the JSON form.
+    /// Nanoseconds from send to receipt; `None`, and absent from the JSON form, unless that is what is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ns: Option<Spread>,
+    /// What the workload measures. From here on for the table; not part of the JSON form.
+    #[serde(skip)]
+    pub figure: Figure,
+    /// Nanoseconds, as the workload's figure has them.
+    #[serde(skip)]
+    pub ns_per_op: Spread,
+    /// Operations of all timed runs together.
     #[serde(skip)]
     pub ops: u64,
-    /// This system's operations a second over those of the baseline in the same round: the median of these ratios,
-    /// which a drifting machine disturbs less than a ratio of medians. `None` when the baseline was not measured. For
-    /// the table; not part of the JSON form.
+    /// For each of the workload's baselines this system's figure over that of the baseline in the same round: the
+    /// median of these ratios, which a drifting machine disturbs less than a ratio of medians. `None` when the
+    /// baseline was not measured.
     #[serde(skip)]
-    pub ratio: Option<f64>,
+    pub ratios: Vec<(&'static str, Option<f64>)>,
 }
 
 impl Report {
@@ -75,13 +87,6 @@ impl Report {
     pub fn to_json(&self) -> String {
         // Nothing in a report can fail to be written: its keys are strings and its numbers finite.
         serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
-    }
-}
-
-impl Row {
-    /// What one thread spends on an operation, in nanoseconds, at the median speed.
-    pub fn ns_per_op(&self) -> f64 {
-        self.threads as f64 * 1e9 / self.ops_per_sec.median
     }
 }
 
@@ -149,11 +154,14 @@ mod tests {
             audits_per_sec: Some(5.0),
             aborts: Map::new(),
             ping_pong_ns: None,
+            latency_ns: None,
+            figure: Figure::Speed,
+            ns_per_op: spread,
             ops: 7,
-            ratio: Some(1.0),
+            ratios: vec![("2pl", Some(1.0))],
         };
-        assert_eq!(row.ns_per_op(), 1000.0);
-        let report = Report { machine: Machine::default(), rows: vec![row] };
+        let late = Row { latency_ns: Some(spread), figure: Figure::Latency, ..row.clone() };
+        let report = Report { machine: Machine::default(), rows: vec![row, late] };
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&json), ["machine", "rows"]);
@@ -173,5 +181,6 @@ mod tests {
         assert_eq!(keys(&row["ops_per_sec"]), ["median", "min", "max"]);
         assert!(row["ping_pong_ns"].is_null());
         assert!(row["aborts"].is_object());
+        assert_eq!(keys(&json["rows"][1]), [&expected[..], &["latency_ns"]].concat());
     }
 }

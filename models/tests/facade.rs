@@ -82,6 +82,16 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "the standard library's lock is the system under test",
     },
     Exception {
+        place: "benches/src/systems/std_mpsc.rs",
+        names: &["std::sync"],
+        reason: "the standard library's channels are the system under test",
+    },
+    Exception {
+        place: "benches/src/systems/parking_lot.rs",
+        names: &["parking_lot"],
+        reason: "its lock is the system under test",
+    },
+    Exception {
         place: "benches/src/systems/two_phase.rs",
         names: &["parking_lot"],
         reason: "its locks are the system under test",

@@ -35,6 +35,9 @@ fn help_and_version_are_answers() {
         ("-h", "bench"),
         ("bench --help", "bank"),
         ("bench bank --help", "--audit-percent"),
+        ("bench channels --help", "rendezvous-4p4c"),
+        ("bench atoms --help", "arc-swap"),
+        ("bench locks --help", "parking_lot"),
         ("doctor --help", "--json"),
         ("--version", env!("CARGO_PKG_VERSION")),
     ] {
@@ -56,7 +59,7 @@ fn no_words_get_the_help() {
 fn mistakes_get_one_line_and_exit_code_2() {
     for (words, expected) in [
         ("sing", "choose from bench, doctor"),
-        ("bench", "choose from bank"),
+        ("bench", "choose from bank, channels, atoms, locks"),
         ("bench bank --systems foo", "unknown system `foo`: choose from reweave, mutex, rwlock, 2pl, stm, fast-stm"),
         ("bench bank --systems reweave,,2pl", "unknown system ``: choose from"),
         ("bench bank --layout tight", "choose from padded, packed"),
@@ -74,6 +77,12 @@ fn mistakes_get_one_line_and_exit_code_2() {
         ("bench bank 7", "was not expected"),
         ("bench bank --json /no/such/folder/file.json", "cannot be written"),
         ("bench bank --json /", "folder"),
+        ("bench channels --systems arc-swap", "unknown system `arc-swap`: choose from "),
+        ("bench channels --workloads select3", "unknown workload `select3`: choose from bounded100-pair, "),
+        ("bench channels --workloads select2 --systems std,kanal", "std does not offer select2: choose from "),
+        ("bench channels --seconds 0", "a number from 0.001 to 3600"),
+        ("bench atoms --threads 0", "a whole number from 1 to 1024"),
+        ("bench locks --workloads atom-load", "unknown workload `atom-load`: choose from lock"),
         ("doctor --yaml", "choose from --json, --help"),
     ] {
         let output = reweave(words);
@@ -129,6 +138,60 @@ fn a_bank_run_prints_a_table_and_writes_json() {
             assert!(row["ping_pong_ns"].is_null(), "{row}");
         }
     }
+}
+
+/// What `words` print, and the rows of the JSON file that they write.
+fn measured(words: &str, file: &str) -> (String, Vec<Value>) {
+    let file = scratch(file);
+    let output = reweave(&format!("{words} --json {}", file.display()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let json: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    fs::remove_file(&file).unwrap();
+    (stdout(&output), json["rows"].as_array().unwrap().clone())
+}
+
+/// The workload, the number of threads and the system of each row, in words.
+fn measured_what(rows: &[Value]) -> Vec<String> {
+    let name = |row: &Value, key| row[key].as_str().unwrap().to_owned();
+    rows.iter().map(|row| format!("{} {} {}", name(row, "workload"), row["threads"], name(row, "system"))).collect()
+}
+
+#[test]
+fn channels_are_measured_where_a_system_offers_them() {
+    let words = "bench channels --quick --seconds 0.003 --workloads bounded100-pair,select2,rendezvous-late,select2";
+    let (table, rows) = measured(&format!("{words} --systems std,crossbeam,kanal"), "channels.json");
+    let what = measured_what(&rows);
+    let expected = ["bounded100-pair 1 std", "bounded100-pair 1 crossbeam", "bounded100-pair 1 kanal"];
+    assert_eq!(what[..3], expected);
+    assert_eq!(
+        what[3..],
+        ["select2 1 crossbeam", "rendezvous-late 2 std", "rendezvous-late 2 crossbeam", "rendezvous-late 2 kanal"]
+    );
+    for row in &rows {
+        assert_eq!(row["runs"], 2);
+        assert!(row["ops_per_sec"]["min"].as_f64().unwrap() > 0.0, "{row}");
+        let late = row["workload"] == "rendezvous-late";
+        assert_eq!(row.get("latency_ns").is_some_and(|ns| ns["median"].as_f64().unwrap() > 0.0), late, "{row}");
+        assert_eq!(row["params"]["capacity"], if late { 0 } else { 100 });
+    }
+    for part in ["vs crossbeam", "vs kanal", "select2 is not offered by std and kanal.", "from send to receipt"] {
+        assert!(table.contains(part), "{part} in {table}");
+    }
+}
+
+#[test]
+fn atoms_and_locks_are_measured_with_several_threads() {
+    let (table, rows) = measured("bench atoms --quick --seconds 0.002 --systems rwlock,arc-swap", "atoms.json");
+    let expected: Vec<String> = ["atom-load 1", "atom-load 2", "atom-swap 1", "atom-swap 2"]
+        .into_iter()
+        .flat_map(|work| [format!("{work} rwlock"), format!("{work} arc-swap")])
+        .collect();
+    assert_eq!(measured_what(&rows), expected);
+    assert!(table.contains("vs arc-swap"), "{table}");
+    let (table, rows) = measured("bench locks --quick --runs 1 --seconds 0.002 --threads 3", "locks.json");
+    assert!(measured_what(&rows).contains(&"lock 3 parking_lot".to_owned()));
+    assert!(rows.iter().all(|row| row["runs"] == 1 && row["params"]["seconds"] == 0.002));
+    assert!(table.contains("vs parking_lot") && table.contains("1 run of 0.002 s"), "{table}");
 }
 
 #[test]

@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! for each round
-//!     for each number of threads
-//!         for each system, in an order shuffled anew
-//!             ping-pong;  warm-up, timed run, check;  ping-pong
+//!     for each workload
+//!         for each number of threads
+//!             for each system, in an order shuffled anew
+//!                 ping-pong;  warm-up, timed run, check;  ping-pong
 //! ```
 //!
-//! and systems are compared with the baseline of their own round.
+//! and systems are compared with the baseline of their own round. A workload is measured on those of the plan's systems
+//! that offer it, and left out when none does.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,11 +21,8 @@ use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
 use crate::report::{Report, Row, Spread, median};
-use crate::workload::{Sample, Trial, Workload};
+use crate::workload::{Figure, Sample, Trial, Workload};
 use crate::{Error, ping_pong};
-
-/// The system that others are compared with: two-phase locking is what a careful programmer writes by hand.
-pub const BASELINE: &str = "2pl";
 
 /// How many threads may be asked for.
 pub const THREADS: RangeInclusive<usize> = 1..=1024;
@@ -37,7 +36,7 @@ pub const SECONDS: RangeInclusive<f64> = 0.001..=3600.0;
 pub struct Plan {
     /// The systems, by name.
     pub systems: Vec<&'static str>,
-    /// The numbers of threads.
+    /// The numbers of threads, for workloads that are not made for a number of their own.
     pub threads: Vec<usize>,
     /// How long each timed run lasts, in seconds.
     pub seconds: f64,
@@ -48,17 +47,24 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan that is used when nothing else is said: all systems of the workload, 1 and 2 threads, 5 runs of a second.
-    pub fn of(workload: &impl Workload) -> Self {
-        Self { systems: workload.systems(), threads: vec![1, 2], seconds: 1.0, runs: 5, seed: 1 }
+    /// The plan that is used when nothing else is said: all systems of the workloads, 1 and 2 threads, 5 runs of a
+    /// second.
+    pub fn of(workloads: &[&dyn Workload]) -> Self {
+        let mut systems = Vec::new();
+        for system in workloads.iter().flat_map(|workload| workload.systems()) {
+            if !systems.contains(&system) {
+                systems.push(system);
+            }
+        }
+        Self { systems, threads: vec![1, 2], seconds: 1.0, runs: 5, seed: 1 }
     }
 
     /// Checks every part of the plan against what is allowed.
     ///
     /// # Errors
     /// [`Error::Invalid`], which names the part and its range.
-    pub fn validate(&self, workload: &impl Workload) -> Result<(), Error> {
-        let known = workload.systems();
+    pub fn validate(&self, workloads: &[&dyn Workload]) -> Result<(), Error> {
+        let known = Self::of(workloads).systems;
         if let Some(unknown) = self.systems.iter().find(|system| !known.contains(system)) {
             return Err(Error::Invalid(unknown_system(unknown, &known)));
         }
@@ -76,9 +82,31 @@ impl Plan {
     }
 
     /// How many timed runs the plan asks for.
-    pub fn trials(&self) -> usize {
-        self.runs * self.threads.len() * self.systems.len()
+    pub fn trials(&self, workloads: &[&dyn Workload]) -> usize {
+        self.runs * self.groups(workloads).iter().map(|group| group.systems.len()).sum::<usize>()
     }
+
+    /// What is compared with each other, in the order of the report.
+    fn groups<'a>(&self, workloads: &[&'a dyn Workload]) -> Vec<Group<'a>> {
+        let mut groups = Vec::new();
+        for &workload in workloads {
+            let offered = workload.systems();
+            let systems: Vec<_> = self.systems.iter().copied().filter(|system| offered.contains(system)).collect();
+            if systems.is_empty() {
+                continue;
+            }
+            let threads = workload.threads().map_or_else(|| self.threads.clone(), |threads| vec![threads]);
+            groups.extend(threads.into_iter().map(|threads| Group { workload, threads, systems: systems.clone() }));
+        }
+        groups
+    }
+}
+
+/// The systems that do the same work with the same number of threads.
+struct Group<'a> {
+    workload: &'a dyn Workload,
+    threads: usize,
+    systems: Vec<&'static str>,
 }
 
 /// Checks an option against its range.
@@ -110,6 +138,8 @@ pub struct Step {
     pub total: usize,
     /// The round, from 1.
     pub round: usize,
+    /// The workload.
+    pub workload: &'static str,
     /// The system that is measured next.
     pub system: &'static str,
     /// With how many threads.
@@ -126,35 +156,36 @@ struct Series {
 /// Carries out the plan. `progress` is told before each timed run, never during one.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the plan does not fit the workload; otherwise the first thing that went wrong, which ends the
-/// measurement: figures of a system that is wrong mean nothing.
-pub fn run(workload: &impl Workload, plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
-    plan.validate(workload)?;
-    let cells = plan.threads.len() * plan.systems.len();
-    let mut series: Vec<Series> = Vec::new();
-    series.resize_with(cells, Series::default);
+/// [`Error::Invalid`] when the plan does not fit the workloads; otherwise the first thing that went wrong, which ends
+/// the measurement: figures of a system that is wrong mean nothing.
+pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
+    plan.validate(workloads)?;
+    let groups = plan.groups(workloads);
+    let mut series: Vec<Vec<Series>> =
+        groups.iter().map(|group| group.systems.iter().map(|_| Series::default()).collect()).collect();
     let mut rng = fastrand::Rng::with_seed(plan.seed);
-    let mut order: Vec<usize> = (0..plan.systems.len()).collect();
-    let mut done = 0;
+    let (mut done, total) = (0, plan.trials(workloads));
     for round in 1..=plan.runs {
-        for (row, &threads) in plan.threads.iter().enumerate() {
+        for (Group { workload, threads, systems }, series) in groups.iter().zip(&mut series) {
+            let threads = *threads;
+            let mut order: Vec<usize> = (0..systems.len()).collect();
             rng.shuffle(&mut order);
             // All systems of a round get the same operations.
             let trial = Trial { threads, window: Duration::from_secs_f64(plan.seconds), seed: rng.u64(..) };
-            for &column in &order {
-                let system = plan.systems[column];
-                progress(Step { done, total: plan.trials(), round, system, threads });
+            for column in order {
+                let system = systems[column];
+                progress(Step { done, total, round, workload: workload.name(), system, threads });
                 let before = round_trip(threads);
                 let sample = workload.trial(system, &trial)?;
                 let after = round_trip(threads);
-                let series = &mut series[row * plan.systems.len() + column];
-                series.ping_pongs.extend(before.into_iter().chain(after));
-                series.samples.push(sample);
+                series[column].ping_pongs.extend(before.into_iter().chain(after));
+                series[column].samples.push(sample);
                 done += 1;
             }
         }
     }
-    Ok(Report { machine: Machine::here(), rows: rows(workload, plan, &series) })
+    let rows = groups.iter().zip(&series).flat_map(|(group, series)| rows(group, plan, series)).collect();
+    Ok(Report { machine: Machine::here(), rows })
 }
 
 /// The ping-pong around a run, where several threads make it matter.
@@ -162,39 +193,55 @@ fn round_trip(threads: usize) -> Option<f64> {
     (threads > 1).then(ping_pong::measure).flatten()
 }
 
-/// Reduces what was measured to rows, in the order of the plan.
-fn rows(workload: &impl Workload, plan: &Plan, series: &[Series]) -> Vec<Row> {
+/// Reduces what was measured of a group to rows, in the order of its systems.
+fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
+    let Group { workload, threads, systems } = group;
     let mut params = workload.params();
     params.insert("seconds".to_owned(), json!(plan.seconds));
     params.insert("seed".to_owned(), json!(plan.seed));
-    let columns = plan.systems.len();
-    let baseline = plan.systems.iter().position(|&system| system == BASELINE);
+    let figure = workload.figure();
     let mut rows = Vec::with_capacity(series.len());
-    for (index, Series { samples, ping_pongs }) in series.iter().enumerate() {
-        let (row, column) = (index / columns, index % columns);
-        let speeds: Vec<f64> = samples.iter().map(|sample| sample.ops_per_sec).collect();
-        let Some(ops_per_sec) = Spread::of(&speeds) else { continue };
+    for (&system, Series { samples, ping_pongs }) in systems.iter().zip(series) {
+        let values = |of: fn(&Sample) -> f64| samples.iter().map(of).collect::<Vec<_>>();
+        let speeds = values(|sample| sample.ops_per_sec);
+        let (Some(ops_per_sec), Some(ns_per_op)) =
+            (Spread::of(&speeds), Spread::of(&values(|sample| sample.ns_per_op)))
+        else {
+            continue;
+        };
         let audits: Option<Vec<f64>> = samples.iter().map(|sample| sample.audits_per_sec).collect();
-        let ratio = baseline.map(|baseline| {
-            let others = &series[row * columns + baseline].samples;
-            let ratios: Vec<f64> = speeds.iter().zip(others).map(|(speed, other)| speed / other.ops_per_sec).collect();
-            median(&ratios)
+        let baselines = workload.baselines().iter().map(|&baseline| {
+            let column = systems.iter().position(|&system| system == baseline);
+            (baseline, column.map(|column| ratio(figure, samples, &series[column].samples)))
         });
         rows.push(Row {
             workload: workload.name(),
             params: params.clone(),
-            system: plan.systems[column],
-            threads: plan.threads[row],
+            system,
+            threads: *threads,
             runs: samples.len(),
             ops_per_sec,
             audits_per_sec: audits.map(|audits| median(&audits)),
             aborts: sum_of_aborts(samples),
             ping_pong_ns: Spread::of(ping_pongs),
+            latency_ns: (figure == Figure::Latency).then_some(ns_per_op),
+            figure,
+            ns_per_op,
             ops: samples.iter().map(|sample| sample.ops).sum(),
-            ratio,
+            ratios: baselines.collect(),
         });
     }
     rows
+}
+
+/// The median of the ratios within each round.
+fn ratio(figure: Figure, samples: &[Sample], baseline: &[Sample]) -> f64 {
+    let of = |sample: &Sample| match figure {
+        Figure::Speed => sample.ops_per_sec,
+        Figure::Time | Figure::Latency => sample.ns_per_op,
+    };
+    let ratios: Vec<f64> = samples.iter().zip(baseline).map(|(sample, baseline)| of(sample) / of(baseline)).collect();
+    median(&ratios)
 }
 
 fn sum_of_aborts(samples: &[Sample]) -> Map<String, Value> {

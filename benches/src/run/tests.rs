@@ -1,13 +1,19 @@
-//! The plan's validation, the order of a run, and the reduction to rows, on a workload that only pretends.
+//! The plan's validation, the order of a run, and the reduction to rows, on workloads that only pretend.
 
 use super::*;
 use std::cell::RefCell;
+
+/// The workload alone, and the plan for it.
+fn alone(workload: &Pretend) -> [&dyn Workload; 1] {
+    [workload]
+}
 
 /// A workload whose speed is made up: system `b` does twice what `2pl` does, and the machine slows down with each trial.
 #[derive(Default)]
 struct Pretend {
     seen: RefCell<Vec<(&'static str, usize, u64)>>,
     broken: Option<&'static str>,
+    latency: bool,
 }
 
 impl Workload for Pretend {
@@ -23,6 +29,18 @@ impl Workload for Pretend {
         vec!["2pl", "b", "c"]
     }
 
+    fn baselines(&self) -> &'static [&'static str] {
+        &["2pl", "c"]
+    }
+
+    fn figure(&self) -> Figure {
+        if self.latency { Figure::Latency } else { Figure::Speed }
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.latency.then_some(2)
+    }
+
     fn trial(&self, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
         self.seen.borrow_mut().push((system, trial.threads, trial.seed));
         if self.broken == Some(system) {
@@ -32,6 +50,7 @@ impl Workload for Pretend {
         Ok(Sample {
             ops: 10,
             ops_per_sec: speed * trial.threads as f64,
+            ns_per_op: 1e9 / speed,
             audits_per_sec: (system != "c").then_some(7.0),
             aborts: if system == "b" { vec![("conflict", 2), ("lock", 1)] } else { vec![] },
         })
@@ -39,14 +58,14 @@ impl Workload for Pretend {
 }
 
 fn plan() -> Plan {
-    Plan { runs: 3, threads: vec![1, 3], seconds: 0.001, ..Plan::of(&Pretend::default()) }
+    Plan { runs: 3, threads: vec![1, 3], seconds: 0.001, ..Plan::of(&alone(&Pretend::default())) }
 }
 
 #[test]
 fn every_system_runs_once_in_each_round_with_the_same_operations() {
     let workload = Pretend::default();
     let mut steps = Vec::new();
-    run(&workload, &plan(), &mut |step| steps.push(step)).unwrap();
+    run(&alone(&workload), &plan(), &mut |step| steps.push(step)).unwrap();
     let seen = workload.seen.borrow();
     assert_eq!(seen.len(), 18);
     for group in seen.chunks(3) {
@@ -66,7 +85,7 @@ fn every_system_runs_once_in_each_round_with_the_same_operations() {
 fn the_order_of_the_systems_changes_but_follows_from_the_seed() {
     let order = |seed| {
         let workload = Pretend::default();
-        run(&workload, &Plan { runs: 20, threads: vec![1], seed, ..plan() }, &mut |_| ()).unwrap();
+        run(&alone(&workload), &Plan { runs: 20, threads: vec![1], seed, ..plan() }, &mut |_| ()).unwrap();
         workload.seen.into_inner()
     };
     let seen = order(5);
@@ -78,39 +97,56 @@ fn the_order_of_the_systems_changes_but_follows_from_the_seed() {
 
 #[test]
 fn rows_carry_the_figures_of_their_series() {
-    let report = run(&Pretend::default(), &plan(), &mut |_| ()).unwrap();
+    let report = run(&alone(&Pretend::default()), &plan(), &mut |_| ()).unwrap();
     let order: Vec<_> = report.rows.iter().map(|row| (row.threads, row.system)).collect();
     assert_eq!(order, [(1, "2pl"), (1, "b"), (1, "c"), (3, "2pl"), (3, "b"), (3, "c")]);
     let b = &report.rows[4];
     assert_eq!(b.ops_per_sec, Spread { median: 6000.0, min: 6000.0, max: 6000.0 });
-    assert_eq!((b.runs, b.ops, b.ratio), (3, 30, Some(2.0)));
+    assert_eq!((b.runs, b.ops, &b.ratios[..]), (3, 30, &[("2pl", Some(2.0)), ("c", Some(2.0))][..]));
     assert_eq!(b.aborts.get("conflict"), Some(&json!(6)));
     assert_eq!(b.aborts.get("lock"), Some(&json!(3)));
     assert_eq!(b.audits_per_sec, Some(7.0));
     assert_eq!(report.rows[5].audits_per_sec, None);
     assert_eq!(b.params["size"], json!(3));
+    assert_eq!((b.ns_per_op.median, b.latency_ns), (500_000.0, None));
     assert_eq!(b.params["seconds"], json!(0.001));
     assert_eq!(report.rows[0].ping_pong_ns, None, "one thread has nobody to play with");
     assert_eq!(b.ping_pong_ns.is_some(), ping_pong::cores().is_some());
 }
 
 #[test]
+fn workloads_take_turns_each_with_its_own_threads_and_systems() {
+    let (speed, latency) = (Pretend::default(), Pretend { latency: true, ..Pretend::default() });
+    let both: [&dyn Workload; 2] = [&speed, &latency];
+    let plan = Plan { systems: vec!["c", "b"], ..plan() };
+    assert_eq!(plan.trials(&both), 18);
+    let report = run(&both, &plan, &mut |_| ()).unwrap();
+    let order: Vec<_> = report.rows.iter().map(|row| (row.figure, row.threads, row.system)).collect();
+    let (fast, late) = (Figure::Speed, Figure::Latency);
+    assert_eq!(order[..4], [(fast, 1, "c"), (fast, 1, "b"), (fast, 3, "c"), (fast, 3, "b")]);
+    assert_eq!(order[4..], [(late, 2, "c"), (late, 2, "b")]);
+    let b = &report.rows[5];
+    assert_eq!(b.latency_ns.map(|ns| ns.median), Some(500_000.0));
+    assert_eq!(b.ratios, [("2pl", None), ("c", Some(0.5))], "of the times, where 1 is as good and less is better");
+}
+
+#[test]
 fn without_the_baseline_there_is_no_ratio() {
     let plan = Plan { systems: vec!["b"], ..plan() };
-    let report = run(&Pretend::default(), &plan, &mut |_| ()).unwrap();
-    assert!(report.rows.iter().all(|row| row.ratio.is_none()));
+    let report = run(&alone(&Pretend::default()), &plan, &mut |_| ()).unwrap();
+    assert!(report.rows.iter().all(|row| row.ratios == [("2pl", None), ("c", None)]));
 }
 
 #[test]
 fn a_wrong_system_ends_the_run() {
     let workload = Pretend { broken: Some("b"), ..Pretend::default() };
-    let error = run(&workload, &plan(), &mut |_| ()).unwrap_err();
+    let error = run(&alone(&workload), &plan(), &mut |_| ()).unwrap_err();
     assert_eq!(error.to_string(), "b with 1 thread: two and two made five");
 }
 
 #[test]
 fn plans_out_of_range_are_refused_with_what_is_allowed() {
-    let refused = |plan: Plan| plan.validate(&Pretend::default()).unwrap_err().to_string();
+    let refused = |plan: Plan| plan.validate(&alone(&Pretend::default())).unwrap_err().to_string();
     assert_eq!(refused(Plan { systems: vec!["d"], ..plan() }), "unknown system `d`: choose from 2pl, b, c");
     assert_eq!(refused(Plan { systems: vec![], ..plan() }), "no system: choose from 2pl, b, c");
     assert_eq!(refused(Plan { threads: vec![], ..plan() }), "no number of threads");

@@ -2,19 +2,28 @@
 //!
 //! | file | system |
 //! |---|---|
-//! | [`reweave`] | this project's transactional memory |
-//! | [`mutex`] | one lock around everything |
+//! | [`reweave`] | this project |
+//! | [`mutex`] | one lock around everything, and that lock by itself: the standard library's |
 //! | [`rwlock`] | one lock around everything, shared by readers |
 //! | [`two_phase`] | a lock for each object, taken in order |
 //! | [`stm`], [`fast_stm`] | two published transactional memories for Rust, single-version and lock-based |
+//! | [`crossbeam`], [`kanal`], [`flume`], [`std_mpsc`] | three published channels for Rust, and the standard library's |
+//! | [`arc_swap`] | a published `Arc` that can be swapped |
+//! | [`parking_lot`] | a published lock |
 //!
 //! An adapter is written as a competent user of that system would write it: no system gets help from the benchmark, and
 //! none is handicapped. [`place`] decides whether neighbouring objects share cache lines, for all of them alike.
 
+pub mod arc_swap;
+pub mod crossbeam;
 pub mod fast_stm;
+pub mod flume;
+pub mod kanal;
 pub mod mutex;
+pub mod parking_lot;
 pub mod place;
 pub mod reweave;
 pub mod rwlock;
+pub mod std_mpsc;
 pub mod stm;
 pub mod two_phase;

@@ -3,9 +3,10 @@
 //! Audits run beside each other, and transfers alone.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // The system under test is the standard library's.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::place::Place;
+use crate::workload::atoms;
 use crate::workload::bank::Bank;
 
 /// A bank in which several audits may run at a time, or one transfer.
@@ -31,5 +32,27 @@ impl<P: Place> Bank for Accounts<P> {
     fn audit(&self) -> i64 {
         let accounts = self.0.read().unwrap_or_else(PoisonError::into_inner);
         accounts.iter().map(|account| **account).sum()
+    }
+}
+
+/// A number behind an `Arc`, which readers clone under the lock that they share.
+#[derive(Debug)]
+pub struct Atom(RwLock<Arc<u64>>);
+
+impl atoms::Atom for Atom {
+    fn new(value: u64) -> Self {
+        Self(RwLock::new(Arc::new(value)))
+    }
+
+    #[inline]
+    fn load(&self) -> u64 {
+        let value = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        *value
+    }
+
+    #[inline]
+    fn swap(&self, f: impl Fn(u64) -> u64) {
+        let mut value = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *value = Arc::new(f(**value));
     }
 }

@@ -1,8 +1,11 @@
 //! What is done: one file a workload, written once against a small trait of its own that the systems implement.
 //!
-//! | workload | what it does |
+//! | module | workloads |
 //! |---|---|
 //! | [`bank`] | transfers between accounts, and audits that sum them all |
+//! | [`channels`] | messages from thread to thread, and choosing between two channels |
+//! | [`atoms`] | a shared value that is read and replaced as a whole |
+//! | [`locks`] | a lock taken and released, alone and against another thread |
 //!
 //! [`Workload`] is the face that a workload shows to [`crate::run`]: a name, parameters, systems, and one timed trial.
 
@@ -12,7 +15,12 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
+pub mod atoms;
 pub mod bank;
+pub mod channels;
+pub mod locks;
+mod repeat;
+mod window;
 pub mod zipf;
 
 /// A workload with its options set, ready to be timed on any of its systems.
@@ -26,12 +34,35 @@ pub trait Workload {
     /// The names of the systems that it runs on.
     fn systems(&self) -> Vec<&'static str>;
 
+    /// The systems that the others are compared with, in the order of tables.
+    fn baselines(&self) -> &'static [&'static str];
+
+    /// What it measures, and so what is compared.
+    fn figure(&self) -> Figure;
+
+    /// With how many threads it runs, when it is made for that number; `None` when the plan chooses.
+    fn threads(&self) -> Option<usize> {
+        None
+    }
+
     /// One timed run on a fresh instance of the system, warmed up first and checked throughout.
     ///
     /// # Errors
     /// [`Error::Wrong`] when the check fails, [`Error::Broken`] when a thread does, [`Error::Invalid`] when there is no
     /// such system.
     fn trial(&self, system: &'static str, trial: &Trial) -> Result<Sample, Error>;
+}
+
+/// What a workload measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    /// Operations a second: a ratio above 1 is better than the baseline.
+    Speed,
+    /// Nanoseconds an operation: a ratio below 1 is better than the baseline.
+    Time,
+    /// Nanoseconds from the beginning of an operation to its effect, at a rate that is given: a ratio below 1 is better
+    /// than the baseline, and operations a second say nothing.
+    Latency,
 }
 
 /// One timed run: how long, on how many threads, with which random choices.
@@ -52,8 +83,18 @@ pub struct Sample {
     pub ops: u64,
     /// Operations a second, of all threads together.
     pub ops_per_sec: f64,
+    /// Nanoseconds, as the workload's [`Figure`] has them; of a speed, one thread's time for an operation.
+    pub ns_per_op: f64,
     /// Audits a second, which are among the operations; `None` for a workload without audits.
     pub audits_per_sec: Option<f64>,
     /// Aborted attempts by cause, of the timed part only.
     pub aborts: Vec<(&'static str, u64)>,
+}
+
+impl Sample {
+    /// So many operations in so many seconds, each of which took its share of them.
+    pub fn of(ops: u64, seconds: f64) -> Self {
+        let (ops_per_sec, ns_per_op) = (ops as f64 / seconds, seconds * 1e9 / ops as f64);
+        Self { ops, ops_per_sec, ns_per_op, audits_per_sec: None, aborts: Vec::new() }
+    }
 }

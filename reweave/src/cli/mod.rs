@@ -3,7 +3,8 @@
 //! | module | concept |
 //! |---|---|
 //! | [`bench`] | `reweave bench`: options, progress, and what is done with the report |
-//! | [`table`] | a report as a table for people |
+//! | [`table`] | a report for people: title, table, and what has to be known to read it |
+//! | [`columns`] | the columns of the table |
 //! | [`doctor`] | `reweave doctor` |
 //! | [`parse`] | values of options, with messages that say what is allowed |
 //! | [`usage`] | mistakes on the command line, each reduced to one line |
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod columns;
 mod doctor;
 mod human;
 mod output;
@@ -37,13 +39,17 @@ Examples:
           Transfers only, transactional memory against ordered locks
   reweave bench bank --accounts 64 --skew 1 --json bank.json
           A contended bank, with a JSON file for plots and papers
+  reweave bench channels --workloads bounded100-spsc,rendezvous-spsc
+          Messages between two threads, with a buffer and without
+  reweave bench atoms; reweave bench locks
+          A value read and swapped, a lock taken and released
   reweave doctor
           What to put into a bug report";
 
 /// A concurrency runtime for people who do research on concurrency.
 ///
-/// This command measures: a workload runs on reweave's transactional memory, on locks, and on other transactional
-/// memories, side by side on the same machine in the same minute, and every run checks that the result is right.
+/// This command measures: a workload runs on reweave, on the standard library and on other crates, side by side on the
+/// same machine in the same minute, and every run checks that the result is right.
 #[derive(Debug, Parser)]
 #[command(
     name = "reweave",

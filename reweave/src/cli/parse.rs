@@ -5,8 +5,6 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use reweave_benches::run;
-
 /// A whole number within a range.
 pub fn whole<T: FromStr + PartialOrd + Display>(
     option: &str,
@@ -34,9 +32,14 @@ fn within<T: FromStr + PartialOrd + Display>(
     }
 }
 
-/// One of the systems of a workload.
-pub fn system(text: &str, known: &[&'static str]) -> Result<&'static str, String> {
-    known.iter().find(|name| **name == text).copied().ok_or_else(|| run::unknown_system(text, known))
+/// One of the known names of this kind.
+pub fn one_of(kind: &str, text: &str, known: impl IntoIterator<Item = &'static str>) -> Result<&'static str, String> {
+    let known: Vec<&'static str> = known.into_iter().collect();
+    known
+        .iter()
+        .find(|name| **name == text)
+        .copied()
+        .ok_or_else(|| format!("unknown {kind} `{text}`: choose from {}", known.join(", ")))
 }
 
 #[cfg(test)]
@@ -58,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn systems() {
-        assert_eq!(system("b", &["a", "b"]), Ok("b"));
-        assert_eq!(system("c", &["a", "b"]), Err("unknown system `c`: choose from a, b".to_owned()));
+    fn names() {
+        assert_eq!(one_of("system", "b", ["a", "b"]), Ok("b"));
+        assert_eq!(one_of("system", "c", ["a", "b"]), Err("unknown system `c`: choose from a, b".to_owned()));
     }
 }

@@ -1,15 +1,13 @@
 //! A report as a table for people.
 
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use reweave_benches::machine::Machine;
 use reweave_benches::ping_pong;
-use reweave_benches::report::{Report, Row, Spread};
-use reweave_benches::run::{BASELINE, Plan};
+use reweave_benches::report::{Report, Spread};
+use reweave_benches::run::Plan;
 
-use super::human;
+use super::{columns, human};
 
 /// By which factor the ping-pong may change within a measurement before the table says so: cores that are near each other
 /// show a factor of two between quiet moments and busy ones, and cores that are far apart a factor of four and more.
@@ -17,13 +15,13 @@ const STEADY: f64 = 2.5;
 
 /// Title, table, and what has to be known to read it.
 pub fn render(title: &str, plan: &Plan, report: &Report) -> String {
-    let mut text = format!("{title}\n{}\n\n", setting(plan, &report.machine));
-    for line in figures(report).lines() {
+    let mut text = format!("{title}, seed {}\n{}\n\n", plan.seed, setting(plan, &report.machine));
+    for line in columns::table(report).lines() {
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text.push('\n');
-    for note in notes(plan, report) {
+    for note in notes(report) {
         text.push_str(&note);
         text.push('\n');
     }
@@ -49,79 +47,13 @@ fn setting(plan: &Plan, machine: &Machine) -> String {
     line
 }
 
-fn figures(report: &Report) -> Table {
-    let terminal = io::stdout().is_terminal();
-    let mut table = Table::new();
-    let rule = if terminal { '─' } else { '-' };
-    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule).junction(rule)));
-    table.set_content_arrangement(if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled });
-    table.set_header([
-        "threads",
-        "system",
-        "ops/s",
-        "spread",
-        "ns/op",
-        "audits/s",
-        &format!("vs {BASELINE}"),
-        "aborts per operation",
-    ]);
-    for row in &report.rows {
-        table.add_row([
-            row.threads.to_string(),
-            row.system.to_owned(),
-            human::si(row.ops_per_sec.median),
-            spread(&row.ops_per_sec, row.runs),
-            human::digits(row.ns_per_op()),
-            row.audits_per_sec.map_or_else(|| "-".to_owned(), human::si),
-            row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{}x", human::digits(ratio))),
-            aborts(row),
-        ]);
-    }
-    for index in [0, 2, 3, 4, 5, 6] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
-/// How far the slowest and the fastest run are from the median: `-3% +2%`.
-fn spread(speeds: &Spread, runs: usize) -> String {
-    if runs < 2 {
-        return "-".to_owned();
-    }
-    let off = |speed: f64| (speed / speeds.median - 1.0) * 100.0;
-    format!("{:.0}% {:+.0}%", off(speeds.min).min(-0.0), off(speeds.max).max(0.0))
-}
-
-/// Aborted attempts by cause, as a share of the operations: the frequent causes first, the rare ones (below a ten
-/// thousandth of the operations) together.
-fn aborts(row: &Row) -> String {
-    let mut causes: Vec<(&str, u64)> = row
-        .aborts
-        .iter()
-        .filter_map(|(cause, count)| Some((cause.as_str(), count.as_u64().filter(|&count| count > 0)?)))
-        .collect();
-    causes.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    let share = |count: u64| count as f64 / row.ops.max(1) as f64;
-    let frequent = causes.iter().take_while(|&&(_, count)| share(count) >= 0.0001).count();
-    let mut parts: Vec<String> =
-        causes[..frequent].iter().map(|&(cause, count)| format!("{} {cause}", human::percent(share(count)))).collect();
-    match &causes[frequent..] {
-        [] => {}
-        [(cause, count)] => parts.push(format!("{} {cause}", human::percent(share(*count)))),
-        rare => {
-            let count = rare.iter().map(|(_, count)| count).sum();
-            parts.push(format!("{} for {} rare causes", human::percent(share(count)), rare.len()));
-        }
-    }
-    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
-}
-
 /// What has to be known to read the figures.
-fn notes(plan: &Plan, report: &Report) -> Vec<String> {
+fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    for &threads in &plan.threads {
+    let mut teams: Vec<usize> = report.rows.iter().map(|row| row.threads).collect();
+    teams.sort_unstable();
+    teams.dedup();
+    for &threads in &teams {
         notes.extend(ping_pong_note(report, threads));
     }
     let round_trips: Vec<Spread> = report.rows.iter().filter_map(|row| row.ping_pong_ns).collect();
@@ -132,7 +64,7 @@ fn notes(plan: &Plan, report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for &threads in &plan.threads {
+    for &threads in &teams {
         if !report.machine.has_cores_for(threads) {
             notes.push(format!(
                 "{} are more than this process has cores: they take turns.",
@@ -140,16 +72,37 @@ fn notes(plan: &Plan, report: &Report) -> Vec<String> {
             ));
         }
     }
-    notes.push(format!(
-        "ops/s: median of the runs, all threads together, audits included; spread: slowest and fastest run.\n\
-         ns/op: one thread's time for an operation. vs {BASELINE}: median of the ratios within each round."
-    ));
+    notes.extend(not_offered(report));
+    notes.push(columns::legend(report));
     if !report.machine.build.is_optimised() {
         notes.push(
             "This build is not optimised, so its figures mean nothing: use `cargo run --release -- bench`.".to_owned(),
         );
     }
     notes
+}
+
+/// Which workloads lack which of the systems.
+fn not_offered(report: &Report) -> Vec<String> {
+    let unique = |names: &mut dyn Iterator<Item = &'static str>| {
+        names.fold(Vec::new(), |mut unique, name| {
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+            unique
+        })
+    };
+    let systems = unique(&mut report.rows.iter().map(|row| row.system));
+    let workloads = unique(&mut report.rows.iter().map(|row| row.workload));
+    let lacks = |workload: &str| {
+        let has = |system| report.rows.iter().any(|row| row.workload == workload && row.system == system);
+        systems.iter().copied().filter(|&system| !has(system)).collect::<Vec<_>>().join(" and ")
+    };
+    let lacking = workloads.into_iter().map(|workload| (workload, lacks(workload)));
+    lacking
+        .filter(|(_, systems)| !systems.is_empty())
+        .map(|(workload, systems)| format!("{workload} is not offered by {systems}."))
+        .collect()
 }
 
 /// The round trips around all runs of this number of threads.
@@ -172,37 +125,8 @@ fn ping_pong_note(report: &Report, threads: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
-
-    fn row(aborts: &[(&str, u64)]) -> Row {
-        Row {
-            workload: "bank",
-            params: Map::new(),
-            system: "reweave",
-            threads: 2,
-            runs: 3,
-            ops_per_sec: Spread { median: 100.0, min: 95.0, max: 100.4 },
-            audits_per_sec: None,
-            aborts: aborts.iter().map(|&(cause, count)| (cause.to_owned(), json!(count))).collect(),
-            ping_pong_ns: None,
-            ops: 100_000,
-            ratio: None,
-        }
-    }
-
-    #[test]
-    fn aborts_are_compact() {
-        assert_eq!(aborts(&row(&[])), "-");
-        assert_eq!(aborts(&row(&[("a", 0)])), "-");
-        assert_eq!(aborts(&row(&[("a", 20), ("b", 500), ("c", 1)])), "0.50% b, 0.02% a, <0.01% c");
-        assert_eq!(aborts(&row(&[("a", 3), ("b", 4), ("c", 20)])), "0.02% c, <0.01% for 2 rare causes");
-    }
-
-    #[test]
-    fn spreads_are_relative_to_the_median() {
-        assert_eq!(spread(&row(&[]).ops_per_sec, 3), "-5% +0%");
-        assert_eq!(spread(&row(&[]).ops_per_sec, 1), "-");
-    }
+    use crate::cli::columns::tests::row;
+    use reweave_benches::report::Row;
 
     #[test]
     fn the_table_names_what_its_reader_must_know() {
@@ -213,6 +137,7 @@ mod tests {
         let plan = Plan { systems: vec!["reweave"], threads: vec![2], seconds: 0.5, runs: 3, seed: 1 };
         let text = render("bank", &plan, &report);
         for part in [
+            "bank, seed 1\n",
             "3 runs of 0.5 s; z80, 2 cores of which 1 may be used; CP/M 2.2; rustc 1.95.0\n",
             "2 threads are more than this process has cores",
             "This build is not optimised",
@@ -220,5 +145,13 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+    }
+
+    #[test]
+    fn what_a_system_does_not_offer_is_said() {
+        let row = |workload, system| Row { workload, system, ..row(&[]) };
+        let rows = vec![row("x", "a"), row("x", "b"), row("x", "c"), row("y", "b")];
+        let report = Report { machine: Machine::default(), rows };
+        assert_eq!(not_offered(&report), ["y is not offered by a and c."]);
     }
 }

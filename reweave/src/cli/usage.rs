@@ -119,8 +119,8 @@ mod tests {
     fn mistakes_are_one_line_that_says_what_is_allowed() {
         let cases = [
             ("reweave sing", "unknown command `reweave sing`: choose from bench, doctor"),
-            ("reweave bench", "`reweave bench` needs one more word: choose from bank"),
-            ("reweave bench cafe", "unknown command `reweave bench cafe`: choose from bank"),
+            ("reweave bench", "`reweave bench` needs one more word: choose from bank, channels, atoms, locks"),
+            ("reweave bench cafe", "unknown command `reweave bench cafe`: choose from bank, channels, atoms, locks"),
             ("reweave bench bank --acounts 4", "unknown option `--acounts`: did you mean `--accounts`?"),
             ("reweave doctor --qqq", "unknown option `--qqq`: choose from --json, --help"),
             ("reweave doctor now", "`now` was not expected: `reweave doctor` takes --json, --help only"),
@@ -139,6 +139,18 @@ mod tests {
                 "--audit-percent is `101`: a whole number from 0 to 100 is needed",
             ),
             ("reweave bench bank --skew 9", "--skew is `9`: a number from 0 to 2 is needed"),
+            (
+                "reweave bench channels --workloads bounded,select2",
+                "unknown workload `bounded`: choose from bounded100-pair, bounded100-spsc, bounded100-4p4c, \
+                 unbounded-spsc, rendezvous-spsc, rendezvous-4p4c, select2, bounded100-late, rendezvous-late",
+            ),
+            ("reweave bench locks --workloads atom-load", "unknown workload `atom-load`: choose from lock"),
+            ("reweave bench atoms --threads 0", "--threads is `0`: a whole number from 1 to 1024 is needed"),
+            (
+                "reweave bench channels --threads 2",
+                "unknown option `--threads`: choose from --workloads, --systems, --seconds, --runs, --quick, --seed, \
+                 --json, --help",
+            ),
             ("reweave bench bank --json", "--json <FILE> needs a value: `reweave bench bank --help` describes it"),
         ];
         for (line, expected) in cases {

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
-use super::{Sample, Trial, Workload};
+use super::{Figure, Sample, Trial, Workload};
 use crate::Error;
 use crate::run::{unknown_system, within};
 use crate::systems::place::{Packed, Padded};
@@ -189,6 +189,15 @@ impl Workload for Options {
 
     fn systems(&self) -> Vec<&'static str> {
         SYSTEMS.iter().map(|system| system.name).collect()
+    }
+
+    /// Two-phase locking is what a careful programmer writes by hand.
+    fn baselines(&self) -> &'static [&'static str] {
+        &["2pl"]
+    }
+
+    fn figure(&self) -> Figure {
+        Figure::Speed
     }
 
     fn trial(&self, system: &'static str, trial: &Trial) -> Result<Sample, Error> {

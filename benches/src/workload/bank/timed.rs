@@ -1,9 +1,7 @@
 //! One timed trial of the bank: warm-up, timed run, and the check of the money.
 //!
 //! Each thread draws operations from a generator of its own and counts in variables of its own, so that nothing is
-//! shared but the bank. All stop at one deadline, counted from the moment that the first of them starts, and the speed is
-//! what all did together over the time from that moment until the last has stopped: so it is right also when threads
-//! share a core and some of them start late.
+//! shared but the bank. All stop at the end of one window.
 //!
 //! A thread looks at the clock once in [`LOOK_EVERY`] units of work, where a transfer is one unit and an audit one for
 //! each [`ACCOUNTS_A_UNIT`] accounts, which costs about a hundredth of the fastest operation, or less.
@@ -11,11 +9,12 @@
 //! The warm-up is a shorter run on the same bank; what it aborts is not counted.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use reweave_core::sync::{Arc, Mutex};
+use reweave_core::sync::Arc;
 
 use super::{Bank, Options};
+use crate::workload::window::{Window, warm_up};
 use crate::workload::zipf::Zipf;
 use crate::workload::{Sample, Trial};
 use crate::{Error, team};
@@ -24,9 +23,6 @@ use crate::{Error, team};
 const LOOK_EVERY: usize = 256;
 /// How many accounts an audit visits for one unit of work.
 const ACCOUNTS_A_UNIT: usize = 32;
-/// The warm-up's share of the timed run, and its bounds.
-const WARM_UP_SHARE: u32 = 10;
-const WARM_UP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// The largest amount of a transfer, a power of two.
 const MAX_AMOUNT: u32 = 64;
 
@@ -43,12 +39,11 @@ pub(super) fn trial<B: Bank>(options: &Options, system: &'static str, trial: &Tr
             .into_iter()
             .collect::<Result<Vec<Tally>, Missing>>()
             .map_err(|missing| Error::Wrong { system, threads, finding: missing.describe("an audit") })?;
-        let end = tallies.iter().map(|tally| tally.end).max();
-        let seconds = end.map_or(length, |end| end - window.start()).as_secs_f64();
+        let seconds = window.seconds(tallies.iter().map(|tally| tally.end));
         Ok::<_, Error>((tallies, seconds))
     };
 
-    work((trial.window / WARM_UP_SHARE).clamp(WARM_UP.0, WARM_UP.1))?;
+    work(warm_up(trial.window))?;
     let aborted_before = bank.aborts();
     let (tallies, seconds) = work(trial.window)?;
     let aborts = since(&aborted_before, bank.aborts());
@@ -60,24 +55,14 @@ pub(super) fn trial<B: Bank>(options: &Options, system: &'static str, trial: &Tr
         threads,
         finding: missing.describe("the last audit"),
     })?;
-    Ok(Sample { ops, ops_per_sec: ops as f64 / seconds, audits_per_sec: Some(audits as f64 / seconds), aborts })
-}
-
-/// The time that all threads of a run have in common.
-struct Window {
-    length: Duration,
-    start: Mutex<Option<Instant>>,
-}
-
-impl Window {
-    fn new(length: Duration) -> Self {
-        Self { length, start: Mutex::new(None) }
-    }
-
-    /// The moment at which the first thread asked.
-    fn start(&self) -> Instant {
-        *self.start.lock().get_or_insert_with(Instant::now)
-    }
+    let ops_per_sec = ops as f64 / seconds;
+    Ok(Sample {
+        ops,
+        ops_per_sec,
+        ns_per_op: threads as f64 * 1e9 / ops_per_sec,
+        audits_per_sec: Some(audits as f64 / seconds),
+        aborts,
+    })
 }
 
 /// What the threads do, and what they must find.
@@ -133,7 +118,7 @@ impl Client {
                 ops += 1;
             }
             let now = Instant::now();
-            if now - start >= window.length {
+            if now - start >= window.length() {
                 return Ok(Tally { ops, audits, end: now });
             }
         }

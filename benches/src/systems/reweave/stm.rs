@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use reweave_stm::{Engine, TVar};
 
-use super::place::Place;
+use crate::systems::place::Place;
 use crate::workload::bank::Bank;
 
 /// A bank with a transactional variable for each account. Transfers are transactions; audits are snapshots, which never
