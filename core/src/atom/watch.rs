@@ -94,7 +94,10 @@ impl<T> Watch<T> {
         let (function, start, done) = {
             let mut slot = self.slot.lock();
             self.removed.store(true, Ordering::Relaxed);
-            let elsewhere = slot.caller.as_ref().is_some_and(|caller| caller.id() != thread::current().id());
+            let elsewhere = slot
+                .caller
+                .as_ref()
+                .is_some_and(|caller| caller.id() != thread::current().id() || seeded("atom/wait-for-oneself"));
             if elsewhere && !seeded("atom/remove-without-waiting") {
                 slot.remover = Some(Arc::new(Trigger::new()));
             }

@@ -49,7 +49,6 @@ mod fence;
 mod local;
 mod lock;
 pub(crate) mod seeded;
-#[cfg(any(reweave_loom, reweave_shuttle))]
 mod unseen;
 
 pub use arc_cell::{ArcCell, ArcGuard};
@@ -59,7 +58,6 @@ pub use fence::{fence_after_load, fence_after_rmw};
 #[doc(inline)]
 pub use local::thread_local;
 pub use lock::{Condvar, Mutex, MutexGuard};
-#[cfg(any(reweave_loom, reweave_shuttle))]
 pub use unseen::Unseen;
 
 #[doc(hidden)]

@@ -4,6 +4,7 @@
 
 use crate::model::Component;
 
+pub mod atom;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
@@ -35,6 +36,16 @@ pub static ALL: &[Component] = &[
         models: &[reclaim::MODELS],
         waived: &[],
         trusted: &["under shuttle: crossbeam-epoch, whose own atomics are instrumented under loom only"],
+    },
+    Component {
+        name: "atom",
+        package: "reweave-core",
+        models: &[atom::MODELS],
+        waived: &[],
+        trusted: &[
+            "arc-swap: under the checkers a stand-in with its contract (core/src/sync/arc_cell.rs) takes its place",
+            "how long a version lives: the stand-in keeps every version until the atom ends",
+        ],
     },
     Component {
         name: "stm",
