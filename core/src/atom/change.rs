@@ -80,7 +80,7 @@ impl<T> fmt::Debug for Changed<T> {
 impl<T> fmt::Display for Changed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the atom was changed by somebody else; it was left as it is: look at the version in this error and try again",
+            "the atom was changed by somebody else and was left as it is: look at this error's version and try again",
         )
     }
 }

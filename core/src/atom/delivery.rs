@@ -1,12 +1,12 @@
 //! Delivery of changes to watches: in the order of the changes, once each, by one thread at a time.
 //!
-//! An *era* lasts from the first watch to the first change after the last watch was removed. During an era the flag `watched` is up
-//! and `last` is set; who raised the flag has loaded `last` after it. The flag goes down only under the lock, with no watch left
-//! and nobody adding one.
+//! An *era* lasts from the first watch to the first change after the last watch was removed. During an era the flag
+//! `watched` is up and `last` is set; who raised the flag has loaded `last` after it. The flag goes down only under the
+//! lock, with no watch left and nobody adding one.
 //!
 //! Adding a watch loads the current version outside the lock (letting go of an outdated version may run its destructor,
-//! which is user code) and then enters the watch under it, unless `last` has moved in between: then it loads again. So the start of a
-//! watch is never behind `last`, and delivery reaches it.
+//! which is user code) and then enters the watch under it, unless `last` has moved in between: then it loads again. So
+//! the start of a watch is never behind `last`, and delivery reaches it.
 
 use rustc_hash::FxHashMap;
 
@@ -31,7 +31,8 @@ struct Log<T> {
     last: Option<Arc<T>>,
     /// How often `last` was set.
     moves: u64,
-    /// Reports that have not been delivered, each under the address of its old version, which it keeps from being used again.
+    /// Reports that have not been delivered, each under the address of its old version, which it keeps from being used
+    /// again.
     waiting: FxHashMap<usize, Report<T>>,
     /// How many reports have arrived.
     arrivals: u64,
@@ -39,7 +40,8 @@ struct Log<T> {
     delivering: bool,
     /// How many threads are about to enter a watch.
     adding: usize,
-    /// A new list at every change of it, so that the delivering thread can call the watches of a moment outside the lock.
+    /// A new list at every change of it, so that the delivering thread can call the watches of a moment outside the
+    /// lock.
     watches: Arc<Vec<Arc<Watch<T>>>>,
 }
 
@@ -92,7 +94,8 @@ impl<T> Delivery<T> {
         let early = seeded("atom/start-before-flag").then(|| current.load_full());
         let mut log = self.log.lock();
         log.get_or_insert_with(|| Box::new(Log::new())).adding += 1;
-        // Dekker's handshake with `is_watched_after_change`: a read-modify-write, a fence, then the load of the version.
+        // Dekker's handshake with `is_watched_after_change`: a read-modify-write, a fence, then the load of the
+        // version.
         self.watched.swap(true, Ordering::Relaxed);
         fence_after_rmw();
         let (start, watch) = loop {
@@ -120,7 +123,8 @@ impl<T> Delivery<T> {
         self.log.lock().as_ref().map_or(0, |log| log.waiting.len())
     }
 
-    /// Takes the role of the delivering thread, if it is free, until nothing is deliverable. `own` is what the caller reported.
+    /// Takes the role of the delivering thread, if it is free, until nothing is deliverable. `own` is what the caller
+    /// reported.
     fn deliver<'a>(&'a self, mut log: Guard<'a, T>, current: &ArcCell<T>, own: Option<&Change<T>>) {
         if of(&mut log).delivering && !seeded("atom/two-deliverers") {
             if let (true, Some(own)) = (seeded("atom/deliver-what-is-left"), own) {

@@ -1,15 +1,15 @@
 //! The atom: one shared value, changed by pure functions, optionally validated, optionally watched.
 //!
 //! Clojure's reference type of that name. The value is immutable; a change replaces it by another one. Readers take
-//! whatever is current and never wait; changers compute a replacement outside any lock and try again if somebody else was
-//! faster.
+//! whatever is current and never wait; changers compute a replacement outside any lock and try again if somebody else
+//! was faster.
 //!
 //! # Versions
 //!
-//! Every replacement is put into an `Arc` of its own: a *version*. A version that has been replaced never becomes current again,
-//! because no operation installs an `Arc` that it was given. Versions therefore form one chain, each with one predecessor and one
-//! successor. Comparing identities is safe from ABA for as long as one holds the `Arc` that one compares with: its address is
-//! not given to another version.
+//! Every replacement is put into an `Arc` of its own: a *version*. A version that has been replaced never becomes
+//! current again, because no operation installs an `Arc` that it was given. Versions therefore form one chain, each
+//! with one predecessor and one successor. Comparing identities is safe from ABA for as long as one holds the `Arc`
+//! that one compares with: its address is not given to another version.
 //!
 //! # Protocol
 //!
@@ -17,42 +17,48 @@
 //! |---|---|---|
 //! | load | anyone | the current version, from an [`ArcCell`] |
 //! | compute | changer | `f(current)`; then the validator, which sees every value before anybody else does |
-//! | change | changer | compare-and-swap of the version that `f` saw, or start over; [`Atom::reset`] swaps unconditionally |
+//! | change | changer | compare-and-swap of the version that `f` saw, or start over; [`Atom::reset`] just swaps |
 //! | look | changer | a fence, then one load: is the atom watched? If not, that is all |
 //! | deliver | changer | the change, as the pair (old, new), goes to the watches: see below |
 //!
 //! # Delivery
 //!
-//! Changes are ordered by the compare-and-swaps on the current version, and each changer reports its change only afterwards; so
-//! reports arrive in any order. They are put in order by the chain: a report waits, filed under its old version, until the
-//! version delivered last is that one. One thread at a time delivers. Who reports while somebody is delivering leaves the
-//! report behind; the one who delivers looks for a next report and gives up the role under one lock, so no report falls between. Watches run
-//! outside that lock, so a watch may change the same atom: it leaves its report and is called again later, not recursively.
+//! Changes are ordered by the compare-and-swaps on the current version, and each changer reports its change only
+//! afterwards; so reports arrive in any order. They are put in order by the chain: a report waits, filed under its old
+//! version, until the version delivered last is that one. One thread at a time delivers. Who reports while somebody is
+//! delivering leaves the report behind; the one who delivers looks for a next report and gives up the role under one
+//! lock, so no report falls between. Watches run outside that lock, so a watch may change the same atom: it leaves its
+//! report and is called again later, not recursively.
 //!
 //! State behind the lock (`delivery.rs`), with `last` the version that the latest delivered change led to:
 //!
 //! 1. *Order*: `last` moves along the chain one change at a time, and only the delivering thread moves it.
 //! 2. *Once*: the report that moved `last` is removed in the same step, and a version has one successor.
-//! 3. *None lost*: while the flag that changers look at is up, every change after `last` is reported or about to be. If the
-//!    next one has not arrived, its changer will find it filed under `last` and deliver it, with all that waits behind it.
-//! 4. *None left over*: a report from before the flag went up matches no `last` to come. When nothing is deliverable and the
-//!    current version is `last`, the chain is delivered to its end, and what had arrived by then is such a report: it is discarded.
+//! 3. *None lost*: while the flag that changers look at is up, every change after `last` is reported or about to be. If
+//!    the next one has not arrived, its changer will find it filed under `last` and deliver it, with all that waits
+//!    behind it.
+//! 4. *None left over*: a report from before the flag went up matches no `last` to come. When nothing is deliverable
+//!    and the current version is `last`, the chain is delivered to its end, and what had arrived by then is such a
+//!    report: it is discarded.
 //!
 //! # A change against adding a watch
 //!
-//! The adder raises the flag, then loads the current version: the new watch *starts* there. A changer swaps the version, then
-//! looks at the flag. That is Dekker's handshake, with a fence on each side: if the load missed the change, the changer
-//! sees the flag. So a watch is called for exactly the changes that come after the version that [`Atom::watch_from`] returns:
-//! the first call has that version as its old one, and each further call begins where the one before ended.
+//! The adder raises the flag, then loads the current version: the new watch *starts* there. A changer swaps the
+//! version, then looks at the flag. That is Dekker's handshake, with a fence on each side: if the load missed the
+//! change, the changer sees the flag. So a watch is called for exactly the changes that come after the version that
+//! [`Atom::watch_from`] returns: the first call has that version as its old one, and each further call begins where the
+//! one before ended.
 //!
 //! # Containment
 //!
-//! A panic in `f` or in the validator reaches the caller and leaves the atom as it was. A panic in a watch is contained: the
-//! watch stays, its other calls and the other watches are unaffected. No user code, destructors of values included, runs under a lock.
+//! A panic in `f` or in the validator reaches the caller and leaves the atom as it was. A panic in a watch is
+//! contained: the watch stays, its other calls and the other watches are unaffected. No user code, destructors of
+//! values included, runs under a lock.
 //!
 //! The proof, the costs and the models are in `papers/atoms.md`.
 
 mod change;
+mod current;
 mod delivery;
 mod watch;
 
@@ -61,14 +67,14 @@ mod tests;
 
 use std::convert::Infallible;
 use std::fmt;
-use std::ops::Deref;
 
 use crate::seeded;
-use crate::sync::{Arc, ArcCell, ArcGuard};
+use crate::sync::{Arc, ArcCell};
 
 use delivery::Delivery;
 
 pub use change::{Change, Changed, NotSet, Rejected};
+pub use current::Current;
 pub use watch::WatchHandle;
 
 /// What decides whether a value may become current.
@@ -77,9 +83,9 @@ type Validator<T, E> = Box<dyn Fn(&T) -> Result<(), E> + Send + Sync>;
 /// One shared value, changed by pure functions. See the [module](self) for the protocol.
 ///
 /// `E` is what the validator gives as its reason. An atom without a validator has `E =` [`Infallible`], and then
-/// [`swap`](Atom::swap), [`reset`](Atom::reset) and [`compare_and_set`](Atom::compare_and_set) return what they did without a
-/// `Result` that could not be an error. The `try_` forms serve every atom. `Atom<Account, Overdrawn>` is a type one can
-/// write in a struct, whatever closure validates.
+/// [`swap`](Atom::swap), [`reset`](Atom::reset) and [`compare_and_set`](Atom::compare_and_set) return what they did
+/// without a `Result` that could not be an error. The `try_` forms serve every atom. `Atom<Account, Overdrawn>` is a
+/// type one can write in a struct, whatever closure validates.
 ///
 /// # Examples
 /// ```
@@ -102,13 +108,6 @@ pub struct Atom<T, E = Infallible> {
     delivery: Delivery<T>,
 }
 
-/// The value that was current when it was loaded; derefs to it.
-///
-/// It stays valid, and the same, while the atom moves on. Meant to be short-lived: a thread that holds more than a handful makes its
-/// further loads slower (arc-swap's debt slots). To keep a value use [`Current::into_arc`].
-#[must_use = "a load has no effect but its result"]
-pub struct Current<'a, T>(ArcGuard<'a, T>);
-
 impl<T> Atom<T> {
     /// An atom that holds `value` and accepts every other.
     pub fn new(value: T) -> Self {
@@ -117,8 +116,8 @@ impl<T> Atom<T> {
 
     /// Replaces the value by `f` of it, and returns both versions.
     ///
-    /// `f` runs again whenever another change came first, so it should be pure and short. It must not change this atom: its own
-    /// change would outdate the value that it was given, every time.
+    /// `f` runs again whenever another change came first, so it should be pure and short. It must not change this atom:
+    /// its own change would outdate the value that it was given, every time.
     ///
     /// Lock-free: one attempt fails only because another change succeeded.
     ///
@@ -144,8 +143,8 @@ impl<T> Atom<T> {
 
     /// Replaces the value if `current` is the current version: this very `Arc`, as in Clojure, not an equal value.
     ///
-    /// There is no ABA: a version that has been replaced never becomes current again, and `current` keeps its address from
-    /// being used again. For comparison by value see [`Atom::try_set_if_eq`].
+    /// There is no ABA: a version that has been replaced never becomes current again, and `current` keeps its address
+    /// from being used again. For comparison by value see [`Atom::try_set_if_eq`].
     ///
     /// # Errors
     /// The version that is current instead, and `new` back.
@@ -169,8 +168,8 @@ impl<T> Atom<T> {
 impl<T, E> Atom<T, E> {
     /// An atom whose values, this first one included, all satisfy `validator`.
     ///
-    /// The validator runs on the thread that proposes a value, before anybody can see it, outside any lock, and once for each
-    /// attempt; it should be pure. Its panic reaches the proposer and leaves the atom unchanged.
+    /// The validator runs on the thread that proposes a value, before anybody can see it, outside any lock, and once
+    /// for each attempt; it should be pure. Its panic reaches the proposer and leaves the atom unchanged.
     ///
     /// # Errors
     /// If the validator rejects `value`.
@@ -310,12 +309,13 @@ impl<T, E> Atom<T, E> {
 
     /// Calls `f` with the old and the new version of every change from now on, in their order, once each.
     ///
-    /// Calls happen after the change, on a thread that changed the atom: the one that made this change or another that is
-    /// delivering at the time. So `swap` may return before its change has been delivered, and a changer may find itself
-    /// delivering for others. A watch that is slow or blocks holds up the later calls of all watches of this atom, not
-    /// its changes, which queue up without bound ([`Atom::undelivered`]).
+    /// Calls happen after the change, on a thread that changed the atom: the one that made this change or another that
+    /// is delivering at the time. So `swap` may return before its change has been delivered, and a changer may find
+    /// itself delivering for others. A watch that is slow or blocks holds up the later calls of all watches of this
+    /// atom, not its changes, which queue up without bound ([`Atom::undelivered`]).
     ///
-    /// `f` may use the atom in every way: changes that it makes are delivered after it returns. Its panic is contained, and the watch stays.
+    /// `f` may use the atom in every way: changes that it makes are delivered after it returns. Its panic is contained,
+    /// and the watch stays.
     ///
     /// Dropping the handle leaves the watch in place for as long as the atom lives; [`WatchHandle::remove`] ends it.
     ///
@@ -344,8 +344,8 @@ impl<T, E> Atom<T, E> {
 
     /// As [`Atom::watch`]; returns also the version that the watch starts from.
     ///
-    /// The first call has that version as its old one. Whoever derives something from the value builds it from this version and
-    /// lets the watch keep it up to date, with no change missed and none counted twice.
+    /// The first call has that version as its old one. Whoever derives something from the value builds it from this
+    /// version and lets the watch keep it up to date, with no change missed and none counted twice.
     pub fn watch_from(&self, f: impl FnMut(&Arc<T>, &Arc<T>) + Send + 'static) -> (Arc<T>, WatchHandle)
     where
         T: Send + Sync + 'static,
@@ -354,7 +354,8 @@ impl<T, E> Atom<T, E> {
         (start, WatchHandle::new(watch))
     }
 
-    /// How many changes wait to be delivered to watches, the one being delivered not counted. A moment's figure, for monitoring.
+    /// How many changes wait to be delivered to watches, the one being delivered not counted. A moment's figure, for
+    /// monitoring.
     pub fn undelivered(&self) -> usize {
         self.delivery.waiting()
     }
@@ -384,39 +385,6 @@ impl<T, E> Atom<T, E> {
 /// Takes a value back that was not put in.
 fn unpublished<T>(new: Arc<T>) -> T {
     Arc::try_unwrap(new).ok().expect("a version that never became current has one owner")
-}
-
-impl<T> Current<'_, T> {
-    /// The version itself, to keep.
-    pub fn into_arc(self) -> Arc<T> {
-        Arc::clone(&self.0)
-    }
-
-    /// The version itself, for [`Atom::compare_and_set`].
-    pub fn as_arc(&self) -> &Arc<T> {
-        &self.0
-    }
-}
-
-impl<T> Deref for Current<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Current<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for Current<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
 }
 
 impl<T: Default> Default for Atom<T> {

@@ -304,7 +304,8 @@ fn values_whose_destructors_panic_or_change_the_atom_do_no_harm() {
     assert_eq!(*seen.lock(), [(0, 1), (1, 2), (2, 3)]);
 }
 
-/// Threads change one atom while others watch for a while: every watch sees an unbroken piece of the one chain of versions.
+/// Threads change one atom while others watch for a while: every watch sees an unbroken piece of the one chain of
+/// versions.
 #[test]
 fn watches_on_real_threads_see_unbroken_pieces_of_the_chain() {
     const CHANGES: usize = 2_000;

@@ -1,7 +1,7 @@
 //! A watch: its function, who is in it, and its removal.
 //!
-//! The function is owned by its slot when nobody calls it, and by the delivering thread during a call. Calls come from one
-//! thread at a time (the one that delivers), removal from any:
+//! The function is owned by its slot when nobody calls it, and by the delivering thread during a call. Calls come from
+//! one thread at a time (the one that delivers), removal from any:
 //!
 //! | at removal | the function is dropped by | [`WatchHandle::remove`] returns |
 //! |---|---|---|
@@ -124,11 +124,12 @@ impl WatchHandle {
 
     /// Ends the watch.
     ///
-    /// When it returns, the watch is not being called, will not be called again, and its function has been dropped. To that end it waits for a call that
-    /// another thread is in. Called from inside the watch itself it cannot wait for that: the call under way goes on, is
-    /// the last one, and the function is dropped after it.
+    /// When it returns, the watch is not being called, will not be called again, and its function has been dropped. To
+    /// that end it waits for a call that another thread is in. Called from inside the watch itself it cannot wait for
+    /// that: the call under way goes on, is the last one, and the function is dropped after it.
     ///
-    /// Changes that were made before the removal but not delivered yet are not delivered any more. After the atom is gone it does nothing.
+    /// Changes that were made before the removal but not delivered yet are not delivered any more. After the atom is
+    /// gone it does nothing.
     ///
     /// Do not call it while holding what the watch may wait for, nor from inside a watch of another atom if a watch of
     /// this atom may in turn be removing that one: each would wait for the other.

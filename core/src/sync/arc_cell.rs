@@ -5,12 +5,12 @@
 //!
 //! # Contract
 //!
-//! 1. Every operation takes effect at one moment between its call and its return. A load returns the `Arc` that is in the
-//!    cell at its moment.
-//! 2. What happened before an `Arc` was put in is visible to whoever loads it. A load orders nothing else: in particular it
-//!    is not ordered after an earlier store of its thread to another location. [`ArcCell::swap`] and a successful
-//!    [`ArcCell::compare_exchange`] contain a read-modify-write, which [`fence_after_rmw`](super::fence_after_rmw) may
-//!    follow.
+//! 1. Every operation takes effect at one moment between its call and its return. A load returns the `Arc` that is in
+//!    the cell at its moment.
+//! 2. What happened before an `Arc` was put in is visible to whoever loads it. A load orders nothing else: in
+//!    particular it is not ordered after an earlier store of its thread to another location. [`ArcCell::swap`] and a
+//!    successful [`ArcCell::compare_exchange`] contain a read-modify-write, which
+//!    [`fence_after_rmw`](super::fence_after_rmw) may follow.
 //! 3. [`ArcCell::compare_exchange`] fails only if it has seen another `Arc` than the current one in the cell.
 
 use std::fmt;

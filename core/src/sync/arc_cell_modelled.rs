@@ -1,9 +1,9 @@
 //! What stands for arc-swap under the checkers: the contract of `arc_cell.rs`, on the facade's own atomics.
 //!
-//! A pointer to a boxed `Arc`, acquired by loads and replaced by acquire-release read-modify-writes: nothing stronger than
-//! the contract promises, so that an order that the code above forgot is missed here too. Boxes are kept until the cell
-//! is dropped, which makes loads safe without arc-swap's debts; so *how long a value lives* is not modelled, and no address
-//! is used twice.
+//! A pointer to a boxed `Arc`, acquired by loads and replaced by acquire-release read-modify-writes: nothing stronger
+//! than the contract promises, so that an order that the code above forgot is missed here too. Boxes are kept until the
+//! cell is dropped, which makes loads safe without arc-swap's debts; so *how long a value lives* is not modelled, and
+//! no address is used twice.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -102,6 +102,11 @@ impl<T> Deref for ArcGuard<'_, T> {
         // SAFETY: boxes live as long as the cell, which the guard borrows; nobody writes to them.
         unsafe { &*self.0 }
     }
+}
+
+// Nothing to give back. It is there because arc-swap's guard has one: what compiles here compiles there.
+impl<T> Drop for ArcGuard<'_, T> {
+    fn drop(&mut self) {}
 }
 
 impl<T> fmt::Debug for ArcCell<T> {

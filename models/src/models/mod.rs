@@ -40,7 +40,7 @@ pub static ALL: &[Component] = &[
     Component {
         name: "atom",
         package: "reweave-core",
-        models: &[atom::MODELS],
+        models: atom::MODELS,
         waived: &[],
         trusted: &[
             "arc-swap: under the checkers a stand-in with its contract (core/src/sync/arc_cell.rs) takes its place",
