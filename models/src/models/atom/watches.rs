@@ -31,7 +31,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "watch-that-swaps",
         property: "a watch that changes its own atom is called for that change too, after it returned",
-        runs: &[Run::loom_bounded(2), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["swapped inside"],
         seeded: &[
             Seeded { bug: "atom/order-of-arrival", run: Run::loom_bounded(2), expect: "out of order" },
@@ -77,7 +77,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "add-another-watch",
         property: "so is a watch that joins others",
-        runs: &[Run::loom_bounded(2), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["before the change", "after the change"],
         seeded: &[
             Seeded { bug: "atom/start-behind", run: Run::loom_bounded(2), expect: "was not delivered" },
