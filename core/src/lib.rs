@@ -11,11 +11,13 @@
 //! | [`reclaim`] | the one door to epoch-based memory reclamation |
 //! | [`topology`] | cpus, caches and memory nodes, and how near they are |
 //! | [`arena`] | memory for a step of work, given back as a whole |
+//! | [`atom`] | one value, changed by pure functions, validated and watched |
 //!
 //! The crate compiles from the same source against the standard library (the default, at no cost), against loom
 //! (`--cfg reweave_loom`) and against shuttle (`--cfg reweave_shuttle`).
 
 pub mod arena;
+pub mod atom;
 pub mod cancel;
 pub mod context;
 pub mod event;

@@ -33,6 +33,7 @@ const RULES: &[(&str, &str)] = &[
     ("crossbeam_utils::thread", "reweave_core::sync::thread"),
     ("crossbeam_utils::Backoff", "reweave_core::sync::hint"),
     ("parking_lot", "reweave_core::sync"),
+    ("arc_swap", "reweave_core::sync::ArcCell"),
 ];
 
 /// A file or folder that may name some of it all the same.
@@ -53,6 +54,7 @@ const EXCEPTIONS: &[Exception] = &[
             "std::hint::spin_loop",
             "loom",
             "shuttle",
+            "arc_swap",
         ],
         reason: "it is the facade",
     },
@@ -235,6 +237,7 @@ fn what_is_against_the_rule_is_found() {
         ("use crossbeam_epoch::{Collector};", "crossbeam_epoch"),
         ("use crossbeam_utils::{Backoff, CachePadded};", "crossbeam_utils::Backoff"),
         ("parking_lot::Mutex::new(0)", "parking_lot"),
+        ("use arc_swap::ArcSwap;", "arc_swap"),
     ] {
         let rules: Vec<_> = found(text).into_iter().map(|(_, rule)| rule).collect();
         assert!(!rules.is_empty() && rules.iter().all(|it| *it == rule), "{text}: {rules:?}");

@@ -49,7 +49,10 @@ pub(crate) struct Shape {
 /// Cells side by side.
 pub(crate) static PACKED: Shape = Shape::new(0, size_of::<Var>());
 /// Each cell's hot part on lines of its own: 128 bytes, as adjacent lines are fetched in pairs.
-pub(crate) static PADDED: Shape = Shape::new(1, if size_of::<Var>() <= 128 { 128 } else { size_of::<Var>() });
+pub(crate) static PADDED: Shape = Shape::new(1, PADDED_STRIDE);
+
+/// Under the model checkers, whose atomics have other sizes, both shapes are the same.
+const PADDED_STRIDE: usize = if MODELLED || size_of::<Var>() > 128 { size_of::<Var>() } else { 128 };
 
 impl Shape {
     const fn new(index: usize, stride: usize) -> Self {
@@ -206,7 +209,7 @@ fn header(cell: NonNull<Var>) -> NonNull<Header> {
 }
 
 const PACKED_BYTES: usize = Shape::new(0, size_of::<Var>()).bytes;
-const PADDED_BYTES: usize = Shape::new(1, if size_of::<Var>() <= 128 { 128 } else { size_of::<Var>() }).bytes;
+const PADDED_BYTES: usize = Shape::new(1, PADDED_STRIDE).bytes;
 
 /// Counts cells off and frees the chunk with the last.
 ///

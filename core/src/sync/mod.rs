@@ -16,6 +16,8 @@
 //! - [`thread::park_until`] under a model checker returns at once, as a timer that may fire at any moment.
 //! - Loads under loom are corrected so that none hides another's order from the checker (`loom_atomic.rs`), and
 //!   [`ExclusiveLoad`] is a load that cannot race.
+//! - [`ArcCell`], a shared place for an `Arc`, is arc-swap's under std; under the checkers, which cannot see into arc-swap, a
+//!   stand-in with the same contract (`arc_cell_modelled.rs`).
 //! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
 //!   target really asks.
 #![allow(
@@ -37,21 +39,25 @@ mod backend;
 #[path = "std.rs"]
 mod backend;
 
+#[cfg(not(any(reweave_loom, reweave_shuttle)))]
+mod arc_cell;
+#[cfg(any(reweave_loom, reweave_shuttle))]
+#[path = "arc_cell_modelled.rs"]
+mod arc_cell;
 mod exclusive;
 mod fence;
 mod local;
 mod lock;
 pub(crate) mod seeded;
-#[cfg(any(reweave_loom, reweave_shuttle))]
 mod unseen;
 
+pub use arc_cell::{ArcCell, ArcGuard};
 pub use backend::{Arc, Lazy, UnsafeCell, atomic, hint, thread};
 pub use exclusive::ExclusiveLoad;
 pub use fence::{fence_after_load, fence_after_rmw};
 #[doc(inline)]
 pub use local::thread_local;
 pub use lock::{Condvar, Mutex, MutexGuard};
-#[cfg(any(reweave_loom, reweave_shuttle))]
 pub use unseen::Unseen;
 
 #[doc(hidden)]

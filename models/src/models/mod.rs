@@ -4,6 +4,7 @@
 
 use crate::model::{Component, Rule, Waiver};
 
+pub mod atom;
 pub mod cancel;
 pub mod event;
 pub mod linearizability;
@@ -73,6 +74,16 @@ pub static ALL: &[Component] = &[
             },
         ],
         trusted: &["bumpalo, whose memory is handed out uninstrumented"],
+    },
+    Component {
+        name: "atom",
+        package: "reweave-core",
+        models: atom::MODELS,
+        waived: &[],
+        trusted: &[
+            "arc-swap: under the checkers a stand-in with its contract (core/src/sync/arc_cell.rs) takes its place",
+            "how long a version lives: the stand-in keeps every version until the atom ends",
+        ],
     },
     Component {
         name: "stm",

@@ -119,6 +119,8 @@ fn store_buffering() {
 /// correction two of the three cover points are never reached.
 fn reader_beside_update() {
     let words = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    // Loads of the same thread, ordered before everything that the other does: they must not stand for the later ones.
+    words.iter().for_each(|word| assert_eq!(word.load(Ordering::Relaxed), 0));
     let writer = {
         let words = Arc::clone(&words);
         thread::spawn(move || {
