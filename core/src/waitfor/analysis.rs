@@ -21,19 +21,27 @@ pub(super) struct Found {
     pub(super) behind: Vec<usize>,
 }
 
-/// Finds all deadlocks. O(n log n + e·d) for n waits, e edges and at most d edges a wait.
+/// Finds all deadlocks. O(n log n + e·d) for n waits, e edges and at most d edges a wait; that again for every component that falls
+/// into parts, which takes a select or an `All` among its waits.
 pub(super) fn find(waits: &[Edges]) -> Found {
     let agents = Agents::new(waits);
     let stuck = agents.stuck(waits, vec![true; waits.len()]);
     let mut found = Found::default();
     let mut reported = vec![false; waits.len()];
-    for component in components(waits, &agents, &stuck) {
-        let mut within = vec![false; waits.len()];
-        component.iter().for_each(|&wait| within[wait] = true);
-        // A wait alone is a deadlock if it waits for itself: then, too, it is stuck by itself.
-        if agents.stuck(waits, within.clone()) == within {
-            component.iter().for_each(|&wait| reported[wait] = true);
-            found.deadlocks.push(component);
+    let mut open = vec![stuck.clone()];
+    while let Some(set) = open.pop() {
+        for component in components(waits, &agents, &set) {
+            let mut within = vec![false; waits.len()];
+            component.iter().for_each(|&wait| within[wait] = true);
+            // A wait alone is a deadlock if it waits for itself: then, too, it is stuck by itself.
+            let rest = agents.stuck(waits, within.clone());
+            if rest == within {
+                component.iter().for_each(|&wait| reported[wait] = true);
+                found.deadlocks.push(component);
+            } else if rest.contains(&true) {
+                // Some of it leans on what is outside; what does not may be in parts now.
+                open.push(rest);
+            }
         }
     }
     found.deadlocks.sort();

@@ -18,8 +18,8 @@
 //!
 //! A set is *stuck* if each of its members waits with all its arms blocked by the set. The union of stuck sets is stuck, so there is a
 //! greatest one; it is found by taking out whoever is not blocked until nobody is left to take out. Of the strongly connected
-//! components of what remains (Tarjan), those that are stuck by themselves are the **deadlocks**: a *cycle* where every member waits for
-//! one owner, a *knot* otherwise. Whoever is stuck in no such component waits *behind* a deadlock. An arm with unknown enders is named in
+//! components of what remains (Tarjan), those that are stuck by themselves are the **deadlocks** (one that is not is searched again, without
+//! those that lean on others): a *cycle* where every member waits for one owner, a *knot* otherwise. Whoever is stuck in no such component waits *behind* a deadlock. An arm with unknown enders is named in
 //! the report as an incomplete edge and keeps its agent out of every deadlock.
 //!
 //! # No false report

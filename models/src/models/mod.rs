@@ -5,11 +5,13 @@
 use crate::model::Component;
 
 pub mod event;
+pub mod lock;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
 pub mod team;
 pub mod trigger;
+pub mod waitfor;
 
 /// All components, in the order of the matrix.
 pub static ALL: &[Component] = &[
@@ -31,6 +33,20 @@ pub static ALL: &[Component] = &[
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
     Component { name: "event", package: "reweave-core", models: &[event::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "lock",
+        package: "reweave-core",
+        models: lock::MODELS,
+        waived: &[],
+        trusted: &["the facade's Mutex, which guards a lock's line of waiters"],
+    },
+    Component {
+        name: "waitfor",
+        package: "reweave-core",
+        models: &[waitfor::MODELS],
+        waived: &[],
+        trusted: &["that guards stay with the agent that acquired: the type system's part in the proof"],
+    },
     Component {
         name: "reclaim",
         package: "reweave-core",
