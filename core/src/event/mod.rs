@@ -99,13 +99,15 @@ pub trait Event {
     /// Does nothing for a source that wakes all its waiters.
     fn pass_on(&mut self);
 
-    /// What the event waits for, as the wait-for graph is to see it. Asked once, when the wait falls asleep: who can end the
-    /// wait must stay the same for as long as it lasts. Where it does not, there is a [`source`](Event::source) to ask.
+    /// What the event waits for, as the wait-for graph is to see it. Asked once, when the wait falls asleep: who can
+    /// end the wait must stay the same for as long as it lasts. Where it does not, there is a
+    /// [`source`](Event::source) to ask.
     fn awaits(&self) -> Awaits {
         Awaits::unknown("an event")
     }
 
-    /// Who can tell, at any time while the wait sleeps and from any thread, what it waits for; in place of [`awaits`](Event::awaits).
+    /// Who can tell, at any time while the wait sleeps and from any thread, what it waits for; in place of
+    /// [`awaits`](Event::awaits).
     fn source(&self) -> Option<&dyn Source> {
         None
     }
@@ -187,11 +189,11 @@ pub trait Source: Sync {
 pub enum Enders {
     /// This one alone: the owner of a lock. A cycle of such waits is a deadlock.
     One(crate::context::Agent),
-    /// All of these, each in its turn, and perhaps others: the readers that a writer waits for. One that cannot act is enough
-    /// for a deadlock, so the list need not be complete.
+    /// All of these, each in its turn, and perhaps others: the readers that a writer waits for. One that cannot act is
+    /// enough for a deadlock, so the list need not be complete.
     All(Vec<crate::context::Agent>),
-    /// Any of these: the holders of a semaphore, the threads at the other end of a channel. The list is complete. A set of waits
-    /// from which no way leads out is a deadlock (a knot).
+    /// Any of these: the holders of a semaphore, the threads at the other end of a channel. The list is complete. A set
+    /// of waits from which no way leads out is a deadlock (a knot).
     Any(Vec<crate::context::Agent>),
     /// Not known: a timer, a channel whose other end could be anywhere. Never part of a deadlock that is reported.
     Unknown,

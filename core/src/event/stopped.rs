@@ -14,7 +14,8 @@ pub enum Stopped {
     Cancelled(Cancelled),
     /// The deadline passed.
     TimedOut,
-    /// The wait was part of a deadlock, and was chosen to break it (see [`waitfor`](crate::waitfor)). Only a wait that allows it is.
+    /// The wait was part of a deadlock, and was chosen to break it (see [`waitfor`](crate::waitfor)). Only a wait that
+    /// allows it is.
     Deadlock(Box<Deadlock>),
 }
 

@@ -2,17 +2,18 @@
 //!
 //! # Protocol
 //!
-//! The number of those who have arrived, under a lock; and the generation, which whoever arrives last raises under that lock, by a
-//! read-modify-write, after setting the number back to 0. It then wakes all waiters, and leads. Who has arrived waits until the generation is no longer
-//! the one of its arrival.
+//! The number of those who have arrived, under a lock; and the generation, which whoever arrives last raises under that
+//! lock, by a read-modify-write, after setting the number back to 0. It then wakes all waiters, and leads. Who has
+//! arrived waits until the generation is no longer the one of its arrival.
 //!
 //! # Invariants
 //!
-//! 1. *A generation has as many arrivals as the barrier has members*, all of them from waits that were not withdrawn. A wait that is stopped
-//!    withdraws its arrival under the lock, if its generation is still the current one; if not, it has passed.
+//! 1. *A generation has as many arrivals as the barrier has members*, all of them from waits that were not withdrawn. A
+//!    wait that is stopped withdraws its arrival under the lock, if its generation is still the current one; if not, it
+//!    has passed.
 //! 2. *One leader a generation*: whoever raised it.
-//! 3. *What happened before an arrival is visible after it*: arrivals acquire and release the lock in turn, and the generation
-//!    that the last one writes with release order is read with acquire order.
+//! 3. *What happened before an arrival is visible after it*: arrivals acquire and release the lock in turn, and the
+//!    generation that the last one writes with release order is read with acquire order.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -66,7 +67,8 @@ impl Barrier {
         Self { name: Some(name.into()), ..Self::new(members) }
     }
 
-    /// Blocks until all members have arrived; tells whether this one leads: one of them does. Nothing else ends the wait.
+    /// Blocks until all members have arrived; tells whether this one leads: one of them does. Nothing else ends the
+    /// wait.
     pub fn wait(&self) -> bool {
         event::wait_with(self.wait_event(), Limits::unstoppable()).expect("nothing stops this wait")
     }
@@ -105,15 +107,15 @@ impl Barrier {
         }
     }
 
-    /// A future of [`wait`](Self::wait) that the current token can cancel. It arrives at its first poll. Stopped or dropped it
-    /// takes the arrival back, unless the others have gone on with it.
+    /// A future of [`wait`](Self::wait) that the current token can cancel. It arrives at its first poll. Stopped or
+    /// dropped it takes the arrival back, unless the others have gone on with it.
     pub fn wait_async(&self) -> impl Future<Output = Result<bool, AcquireError>> + Send + use<'_> {
         let waiting = Waiting::new(self.wait_event());
         async move { Ok(waiting.await?) }
     }
 
-    /// The event of all having arrived, for [`select!`](crate::select). It arrives when it is first waited for. Where another event
-    /// happens instead, the arrival is taken back, unless the others have gone on with it.
+    /// The event of all having arrived, for [`select!`](crate::select). It arrives when it is first waited for. Where
+    /// another event happens instead, the arrival is taken back, unless the others have gone on with it.
     pub fn wait_event(&self) -> BarrierEvent<'_> {
         BarrierEvent { barrier: self, arrived: None, ticket: None }
     }

@@ -17,8 +17,8 @@ pub enum AcquireError {
     Cancelled(Cancelled),
     /// The deadline passed.
     TimedOut,
-    /// It would have waited for itself, or was chosen to break a deadlock. To release what is held, and to try again, lets the
-    /// others go on.
+    /// It would have waited for itself, or was chosen to break a deadlock. To release what is held, and to try again,
+    /// lets the others go on.
     Deadlock(Box<Deadlock>),
 }
 

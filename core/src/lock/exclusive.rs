@@ -13,9 +13,10 @@ use crate::sync::UnsafeCell;
 
 /// A lock: one at a time has access to the value in it.
 ///
-/// Uncontended, it costs a compare-and-swap to lock and one to unlock, and allocates nothing. Under contention a thread spins shortly and
-/// then sleeps in a line. Whoever comes when the lock is free may overtake the line; a blocked thread that was called 8 times and
-/// found the lock taken again gets it next. Panics, leaks and memory order are those of the [module](super).
+/// Uncontended, it costs a compare-and-swap to lock and one to unlock, and allocates nothing. Under contention a thread
+/// spins shortly and then sleeps in a line. Whoever comes when the lock is free may overtake the line; a blocked thread
+/// that was called 8 times and found the lock taken again gets it next. Panics, leaks and memory order are those of the
+/// [module](super).
 ///
 /// # Examples
 /// ```
@@ -70,7 +71,8 @@ impl<T: ?Sized> Lock<T> {
         Guard::new(self)
     }
 
-    /// Locks it if that is possible at once. It is not, either, when the lock is being handed over to somebody who waits.
+    /// Locks it if that is possible at once. It is not, either, when the lock is being handed over to somebody who
+    /// waits.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         (self.raw.try_fast() || self.raw.try_acquire(false)).then(|| Guard::new(self))
@@ -112,8 +114,8 @@ impl<T: ?Sized> Lock<T> {
         Ok(Guard::new(self))
     }
 
-    /// A future of [`lock`](Self::lock). The guard belongs to whoever polls it then; to hold it across an `.await` of a task that
-    /// moves between threads, make it [roam](Guard::roam).
+    /// A future of [`lock`](Self::lock). The guard belongs to whoever polls it then; to hold it across an `.await` of a
+    /// task that moves between threads, make it [roam](Guard::roam).
     pub fn lock_async(&self) -> impl Future<Output = Guard<'_, T>> + Send + use<'_, T>
     where
         T: Send,
@@ -125,7 +127,8 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// A future of [`acquire`](Self::acquire). It knows no deadlocks: a task that holds the lock may be polled by the same thread.
+    /// A future of [`acquire`](Self::acquire). It knows no deadlocks: a task that holds the lock may be polled by the
+    /// same thread.
     pub fn acquire_async(&self) -> impl Future<Output = Result<Guard<'_, T>, AcquireError>> + Send + use<'_, T>
     where
         T: Send,

@@ -27,8 +27,8 @@ impl<'a, T: ?Sized> Guard<'a, T> {
         Self { lock, _not_send: PhantomData }
     }
 
-    /// A guard that may move to other threads, as with a task that does. Nobody knows from then on who holds the lock: a deadlock that it
-    /// takes part in is not found, and locking it again waits.
+    /// A guard that may move to other threads, as with a task that does. Nobody knows from then on who holds the lock:
+    /// a deadlock that it takes part in is not found, and locking it again waits.
     pub fn roam(guard: Self) -> RoamingGuard<'a, T> {
         let guard = ManuallyDrop::new(guard);
         guard.lock.raw.roam();

@@ -1,7 +1,8 @@
 //! Who holds a part of something that several can hold: a side table, kept while a wait-for graph is switched on.
 //!
-//! A holder enters after it has acquired and leaves before it releases, so whoever is in the table holds. Whoever acquired
-//! while no graph was on is not in it. Each guard remembers whether it is, so that switching on or off in between leaves nothing behind.
+//! A holder enters after it has acquired and leaves before it releases, so whoever is in the table holds. Whoever
+//! acquired while no graph was on is not in it. Each guard remembers whether it is, so that switching on or off in
+//! between leaves nothing behind.
 
 use crate::context::Agent;
 use crate::sync::Mutex;

@@ -51,8 +51,8 @@ impl Latch {
 
     /// Counts; tells whether this was the count that opened it. Nothing, once it is open.
     pub fn count_down(&self) -> bool {
-        // Release: what happened before is visible to whoever passes. A chain of read-modify-writes is one release sequence, so the last
-        // count need not acquire for the others.
+        // Release: what happened before is visible to whoever passes. A chain of read-modify-writes is one release
+        // sequence, so the last count need not acquire for the others.
         let order = if seeded("latch/relaxed-count") { Ordering::Relaxed } else { Ordering::Release };
         let mut left = self.left.load(Ordering::Relaxed);
         loop {

@@ -8,30 +8,33 @@
 //! | [`Latch`] | all, once it is open | |
 //! | [`Barrier`] | all together, again and again | |
 //!
-//! Each waits as the [driver](crate::event) of the library does; the files behind this module only say how their events happen.
-//! Calls come in pairs:
+//! Each waits as the [driver](crate::event) of the library does; the files behind this module only say how their events
+//! happen. Calls come in pairs:
 //!
-//! - `lock`, `read`, `write`, `take`, `wait` return what they promise. Nothing ends their wait: no cancellation, no deadline, no [`Break`](crate::waitfor::Break).
-//! - `acquire` and its kin return a `Result`: their wait ends with an [`AcquireError`] when the current token is cancelled, their
-//!   deadline passes, or the [wait-for graph](crate::waitfor) breaks a deadlock with them.
+//! - `lock`, `read`, `write`, `take`, `wait` return what they promise. Nothing ends their wait: no cancellation, no
+//!   deadline, no [`Break`](crate::waitfor::Break).
+//! - `acquire` and its kin return a `Result`: their wait ends with an [`AcquireError`] when the current token is
+//!   cancelled, their deadline passes, or the [wait-for graph](crate::waitfor) breaks a deadlock with them.
 //! - `.._async` are the same for tasks, and `.._event` for [`select!`](crate::select).
 //!
 //! # Panics and leaks
 //!
-//! Nothing is poisoned: a panic while a guard is held releases it on its way out, and leaves the value as it was at that moment. Whoever
-//! keeps an invariant across several steps restores it in a destructor. A guard that is forgotten is never released.
+//! Nothing is poisoned: a panic while a guard is held releases it on its way out, and leaves the value as it was at
+//! that moment. Whoever keeps an invariant across several steps restores it in a destructor. A guard that is forgotten
+//! is never released.
 //!
 //! # Who holds
 //!
-//! A guard belongs to the [agent](crate::context::Agent) that acquired it, and is not `Send`: so the holder is known, to the wait-for
-//! graph and to a call that would wait for itself. A guard that has to move, with a task or to another thread, is
-//! made to roam (`Guard::roam`); then the graph no longer knows who holds it.
+//! A guard belongs to the [agent](crate::context::Agent) that acquired it, and is not `Send`: so the holder is known,
+//! to the wait-for graph and to a call that would wait for itself. A guard that has to move, with a task or to another
+//! thread, is made to roam (`Guard::roam`); then the graph no longer knows who holds it.
 //!
 //! # Order
 //!
-//! What happened before a release is visible to whoever acquires after it: every release is a read-modify-write (or a store by the
-//! owner) with release order on the lock's word, every acquisition one with acquire order. What is done to the word in between, by waiters
-//! who set their bit, is a read-modify-write too, and so continues the release sequence.
+//! What happened before a release is visible to whoever acquires after it: every release is a read-modify-write (or a
+//! store by the owner) with release order on the lock's word, every acquisition one with acquire order. What is done to
+//! the word in between, by waiters who set their bit, is a read-modify-write too, and so continues the release
+//! sequence.
 
 mod barrier;
 mod error;

@@ -1,7 +1,8 @@
 //! Places in a line: waiters that keep their place from wake-up to wake-up.
 //!
-//! A wait that is woken and finds that it cannot go yet waits again, as a new [`Waiter`]; its place is that of its first try. The place
-//! is a number that grows with arrival. Not synchronised: a lock keeps its line under a lock of its own.
+//! A wait that is woken and finds that it cannot go yet waits again, as a new [`Waiter`]; its place is that of its
+//! first try. The place is a number that grows with arrival. Not synchronised: a lock keeps its line under a lock of
+//! its own.
 
 use std::collections::VecDeque;
 

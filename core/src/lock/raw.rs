@@ -10,7 +10,7 @@
 //! | `W -> W\|me` | whoever acquires | free while others wait: overtakes them |
 //! | `R\|W -> W\|me` | an impatient waiter | free and reserved: ends the reservation |
 //! | `me -> 0` | the owner | releases while nobody waits: one compare-and-swap |
-//! | `me\|.. -> W?\|R?` | the owner, under the line's lock | releases, having called the first of the line; reserved if that one is impatient |
+//! | `me\|.. -> W?\|R?` | the owner, under the line's lock | releases and calls the first in line; R if it is impatient |
 //! | `.. -> ..\|W` | a waiter, under the line's lock | has sat down in the line |
 //! | `..\|W -> ..` | anybody, under the line's lock | the line is empty |
 //! | `..\|R -> ..` | whoever called, under the line's lock | the waiter that was called has gone: calls the next |
@@ -18,18 +18,20 @@
 //! # Invariants
 //!
 //! 1. *Exclusion.* The owner is written by a compare-and-swap from a word without owner, and erased by the owner.
-//! 2. *W is set while somebody sits in the line*, and both change under the line's lock. So a release that does not see W came before the
-//!    step that set W, and that step, which returns the word as it was, tells the waiter that the lock is free.
-//! 3. *No lost call.* Who is called and turns out to have gone is replaced by the next, until one heeds or the lock has an owner again, whose
-//!    release will see W.
+//! 2. *W is set while somebody sits in the line*, and both change under the line's lock. So a release that does not see
+//!    W came before the step that set W, and that step, which returns the word as it was, tells the waiter that the
+//!    lock is free.
+//! 3. *No lost call.* Who is called and turns out to have gone is replaced by the next, until one heeds or the lock has
+//!    an owner again, whose release will see W.
 //!
 //! # Fairness
 //!
-//! A lock that is released is free for whoever comes first (overtaking keeps the lock busy while a waiter wakes up). A blocked thread that was
-//! called [`PATIENCE`] times and found the lock taken again is impatient: when it is called next, the lock is reserved for it
-//! and those who come are refused. It keeps its place in the line meanwhile. So a blocked thread waits for those before it and at most
-//! `PATIENCE` rounds of overtaking. Tasks have no such bound: one that is called may not run for long, or ever, and the lock must not wait
-//! for it. The idea of fairness that comes in eventually is that of parking_lot, which goes by time.
+//! A lock that is released is free for whoever comes first (overtaking keeps the lock busy while a waiter wakes up). A
+//! blocked thread that was called [`PATIENCE`] times and found the lock taken again is impatient: when it is called
+//! next, the lock is reserved for it and those who come are refused. It keeps its place in the line meanwhile. So a
+//! blocked thread waits for those before it and at most `PATIENCE` rounds of overtaking. Tasks have no such bound: one
+//! that is called may not run for long, or ever, and the lock must not wait for it. The idea of fairness that comes in
+//! eventually is that of parking_lot, which goes by time.
 
 use super::places::Places;
 use super::{AcquireError, title};

@@ -2,8 +2,8 @@
 //!
 //! # Protocol
 //!
-//! One word. Its low half counts the readers, or names the writer's agent while the bit `WRITER` is set; `WAITERS` is set while
-//! somebody has a place in the line. The line is under a lock of its own.
+//! One word. Its low half counts the readers, or names the writer's agent while the bit `WRITER` is set; `WAITERS` is
+//! set while somebody has a place in the line. The line is under a lock of its own.
 //!
 //! | step | by | when |
 //! |---|---|---|
@@ -12,26 +12,29 @@
 //! | the same with `WAITERS` | whoever may go, under the line's lock | leaves the line |
 //! | `n -> n-1` | a reader | releases; the last, if somebody is in line, calls whoever may go |
 //! | `WRITER\|me -> 0` | the writer | releases while nobody is in line |
-//! | `WRITER\|.. -> WAITERS` | the writer, under the line's lock | releases; all readers in line are admitted, and called |
+//! | `WRITER\|.. -> WAITERS` | the writer, under the line's lock | releases; admits all readers in line |
 //! | `.. <-> ..\|WAITERS` | anybody, under the line's lock | follows the line |
 //!
 //! # Whose turn it is
 //!
-//! Phases of readers and of writers take turns (phase-fair: Brandenburg and Anderson, 2010). While somebody is in line nobody overtakes it.
+//! Phases of readers and of writers take turns (phase-fair: Brandenburg and Anderson, 2010). While somebody is in line
+//! nobody overtakes it.
 //!
-//! - A *reader* in line may go when no writer holds the lock, and it is admitted or no writer is before it. When a writer
-//!   releases, all readers that are in line then are admitted: they go before the next writer, wherever they are in line.
+//! - A *reader* in line may go when no writer holds the lock, and it is admitted or no writer is before it. When a
+//!   writer releases, all readers that are in line then are admitted: they go before the next writer, wherever they are
+//!   in line.
 //! - A *writer* in line may go when nobody holds the lock, it is first in line, and no admitted reader is left in line.
 //!
-//! So a reader waits for one phase of readers and one writer at most, and a writer for those before it and a phase of readers each.
+//! So a reader waits for one phase of readers and one writer at most, and a writer for those before it and a phase of
+//! readers each.
 //!
 //! # Invariants
 //!
-//! 1. *Exclusion.* `WRITER` is set only by a step from a word without readers and without `WRITER`, and a reader is counted only by one
-//!    from a word without `WRITER`.
-//! 2. *A place is kept* until its wait has gone, has given up or was dropped; [`Line::settle`] follows each of these, and each release
-//!    that finds `WAITERS`. It calls whoever may go and sits; whoever may go and does not sit finds out itself, when it sits down
-//!    or attempts. So nobody who may go sleeps.
+//! 1. *Exclusion.* `WRITER` is set only by a step from a word without readers and without `WRITER`, and a reader is
+//!    counted only by one from a word without `WRITER`.
+//! 2. *A place is kept* until its wait has gone, has given up or was dropped; [`Line::settle`] follows each of these,
+//!    and each release that finds `WAITERS`. It calls whoever may go and sits; whoever may go and does not sit finds
+//!    out itself, when it sits down or attempts. So nobody who may go sleeps.
 
 use super::holders::Holders;
 use super::places::{Place, Places};
@@ -190,7 +193,8 @@ fn signal(called: Vec<Waiter>) {
 }
 
 impl Line {
-    /// Makes the bit follow the line, and takes out the waiters who are to be called: those who may go. Under the line's lock.
+    /// Makes the bit follow the line, and takes out the waiters who are to be called: those who may go. Under the
+    /// line's lock.
     fn settle(&mut self, word: &AtomicU64) -> Vec<Waiter> {
         if self.is_empty() {
             word.fetch_and(!WAITERS, Ordering::Relaxed);

@@ -2,7 +2,8 @@
 //!
 //! # Protocol
 //!
-//! One word: the permits that are available, and `WAITERS` while somebody has a place in the line, which is under a lock of its own.
+//! One word: the permits that are available, and `WAITERS` while somebody has a place in the line, which is under a
+//! lock of its own.
 //!
 //! | step | by | when |
 //! |---|---|---|
@@ -14,10 +15,11 @@
 //! # Invariants
 //!
 //! 1. *Permits are conserved*: only these steps change their number, each by a read-modify-write.
-//! 2. *First come, first served.* While somebody is in line only the first can take permits. A large request is not overtaken by small
-//!    ones; they wait behind it.
-//! 3. *A place is kept* until its wait has gone, has given up or was dropped; [`Line::settle`] follows each of these, and each release that
-//!    finds `WAITERS`: it calls the first if it may go and sits. If it does not sit it finds out itself, when it sits down or attempts.
+//! 2. *First come, first served.* While somebody is in line only the first can take permits. A large request is not
+//!    overtaken by small ones; they wait behind it.
+//! 3. *A place is kept* until its wait has gone, has given up or was dropped; [`Line::settle`] follows each of these,
+//!    and each release that finds `WAITERS`: it calls the first if it may go and sits. If it does not sit it finds out
+//!    itself, when it sits down or attempts.
 
 use super::holders::Holders;
 use super::places::{Place, Places};
@@ -218,8 +220,8 @@ impl Drop for PermitAcquiring<'_> {
 
 impl Source for PermitAcquiring<'_> {
     fn awaits(&self) -> Awaits {
-        // Under the line's lock: while we are in line, permits are taken under it only. So if the known holders hold all that
-        // is not available, nobody else holds any. Whoever is before us in line comes to hold some, too.
+        // Under the line's lock: while we are in line, permits are taken under it only. So if the known holders hold
+        // all that is not available, nobody else holds any. Whoever is before us in line comes to hold some, too.
         let line = self.raw.line.lock();
         let before: Option<Vec<Agent>> = line.before(self.place.unwrap_or(0)).map(|request| request.agent).collect();
         let (mut agents, held) = self.raw.holders.known();

@@ -13,12 +13,13 @@ use crate::sync::UnsafeCell;
 
 /// A lock for any number of readers or one writer (Courtois, Heymans and Parnas, 1971).
 ///
-/// Phase-fair: while somebody waits, phases of readers and of writers take turns, so a reader waits for one writer at most,
-/// and a writer is not starved by readers. A consequence: **who reads and reads again may deadlock**, if a writer began to wait in between. The
-/// second read waits for the writer, which waits for the first. A wait-for graph that was on before the first read reports it.
+/// Phase-fair: while somebody waits, phases of readers and of writers take turns, so a reader waits for one writer at
+/// most, and a writer is not starved by readers. A consequence: **who reads and reads again may deadlock**, if a writer
+/// began to wait in between. The second read waits for the writer, which waits for the first. A wait-for graph that was
+/// on before the first read reports it.
 ///
-/// Uncontended, a compare-and-swap to acquire and one read-modify-write to release. Panics, leaks and memory order are those of the
-/// [module](super).
+/// Uncontended, a compare-and-swap to acquire and one read-modify-write to release. Panics, leaks and memory order are
+/// those of the [module](super).
 ///
 /// # Examples
 /// ```

@@ -14,8 +14,9 @@ use crate::event::{self, Awaits, Event, Limits, Source, Waiter, Waiting};
 
 /// A number of permits, of which each holder has some (Dijkstra's semaphore, for amounts).
 ///
-/// First come, first served: a large request is not overtaken by small ones, which wait behind it. Its number of permits never changes:
-/// they come and go with [`Permit`]s. Uncontended, a compare-and-swap to acquire and one read-modify-write to release.
+/// First come, first served: a large request is not overtaken by small ones, which wait behind it. Its number of
+/// permits never changes: they come and go with [`Permit`]s. Uncontended, a compare-and-swap to acquire and one
+/// read-modify-write to release.
 ///
 /// # Examples
 /// ```
@@ -146,7 +147,8 @@ impl<'a> Permit<'a> {
         self.permits
     }
 
-    /// Permits that may move to other threads. Nobody knows from then on who holds them, so no knot at this semaphore is found.
+    /// Permits that may move to other threads. Nobody knows from then on who holds them, so no knot at this semaphore
+    /// is found.
     pub fn roam(self) -> RoamingPermit<'a> {
         let permit = ManuallyDrop::new(self);
         permit.raw.holders.erase(&permit.recorded, permit.permits);

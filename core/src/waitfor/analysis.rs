@@ -21,8 +21,8 @@ pub(super) struct Found {
     pub(super) behind: Vec<usize>,
 }
 
-/// Finds all deadlocks. O(n log n + e·d) for n waits, e edges and at most d edges a wait; that again for every component that falls
-/// into parts, which takes a select or an `All` among its waits.
+/// Finds all deadlocks. O(n log n + e·d) for n waits, e edges and at most d edges a wait; that again for every
+/// component that falls into parts, which takes a select or an `All` among its waits.
 pub(super) fn find(waits: &[Edges]) -> Found {
     let agents = Agents::new(waits);
     let stuck = agents.stuck(waits, vec![true; waits.len()]);

@@ -39,8 +39,8 @@ unsafe impl Send for Asked {}
 
 impl Asked {
     /// # Safety
-    /// What `source` refers to must stay where it is, and unchanged but for what its own synchronisation changes, until the
-    /// result is dropped.
+    /// What `source` refers to must stay where it is, and unchanged but for what its own synchronisation changes, until
+    /// the result is dropped.
     unsafe fn new(source: &dyn Source) -> Self {
         // SAFETY: only the lifetime changes, and the caller answers for it.
         Self(NonNull::from(unsafe { mem::transmute::<&dyn Source, &'static dyn Source>(source) }))

@@ -20,13 +20,15 @@ pub enum Break {
     /// Report it.
     #[default]
     Never,
-    /// Fail the youngest of its waits that can be broken: those of `acquire` and its kin. Without such a wait it is only reported.
+    /// Fail the youngest of its waits that can be broken: those of `acquire` and its kin. Without such a wait it is
+    /// only reported.
     One,
 }
 
 /// Who waits for whom: a registry of waits, and the search for deadlocks among them. Cloning shares it.
 ///
-/// A graph sees the waits of the threads that have [entered](Graph::enter) it; the [process's](Graph::process) graph those of all others.
+/// A graph sees the waits of the threads that have [entered](Graph::enter) it; the [process's](Graph::process) graph
+/// those of all others.
 ///
 /// # Examples
 /// ```
@@ -86,7 +88,8 @@ pub(crate) fn recording() -> bool {
 
 /// The graph that is to know of a wait in this context, if it is switched on.
 pub(crate) fn watching(context: &Context) -> Option<Graph> {
-    // In a model the count would be one more location on which every wait depends; and a model enters the graph it uses.
+    // In a model the count would be one more location on which every wait depends; and a model enters the graph it
+    // uses.
     if !MODELLED && ON.get().load(Ordering::Relaxed) == 0 {
         return None;
     }
@@ -105,7 +108,8 @@ impl Graph {
         Self(Arc::new(Inner { on, backtraces, waits: Mutex::new(Waits::default()) }))
     }
 
-    /// The graph of all threads that have entered no other. Switched off at first. Under a model checker nobody is in it.
+    /// The graph of all threads that have entered no other. Switched off at first. Under a model checker nobody is in
+    /// it.
     pub fn process() -> Self {
         PROCESS.get().clone()
     }
@@ -147,8 +151,8 @@ impl Graph {
 
     /// Finds the deadlocks of this moment.
     ///
-    /// Every deadlock among registered waits is found, and nothing else is reported as one. While it runs, no wait of this
-    /// graph begins or ends. O(n log n + e·d) for n waits, e edges and at most d edges a wait.
+    /// Every deadlock among registered waits is found, and nothing else is reported as one. While it runs, no wait of
+    /// this graph begins or ends. O(n log n + e·d) for n waits, e edges and at most d edges a wait.
     pub fn check(&self) -> Report {
         self.check_and(Break::Never)
     }
@@ -253,7 +257,8 @@ impl Waits {
         let mut victims = Vec::new();
         if policy == Break::One {
             for (at, (waits, deadlock)) in deadlocks.iter().zip(&mut report.deadlocks).enumerate() {
-                // A wait that a previous check has broken, and that has not woken yet, is decided: it is in no deadlock.
+                // A wait that a previous check has broken, and that has not woken yet, is decided: it is in no
+                // deadlock.
                 let youngest = waits.iter().zip(&deadlock.waits).rfind(|(_, wait)| wait.breakable);
                 if let Some((&victim, agent)) = youngest.map(|(index, wait)| (index, wait.agent)) {
                     deadlock.broken = Some(agent);

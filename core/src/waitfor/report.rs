@@ -49,7 +49,8 @@ pub struct Report {
     pub deadlocks: Vec<Deadlock>,
     /// Waits that cannot end before a deadlock does, without being part of it.
     pub behind: Vec<Blocked>,
-    /// Waits of which it is not known who could end them: the incomplete edges of the graph. They are no part of the above.
+    /// Waits of which it is not known who could end them: the incomplete edges of the graph. They are no part of the
+    /// above.
     pub incomplete: Vec<Blocked>,
     /// How many waits the graph knew.
     pub waiting: usize,

@@ -27,7 +27,8 @@ impl Watch {
     ) -> io::Result<Self> {
         let stop = Token::new();
         let stopped = stop.clone();
-        // The watcher's own waits are in no graph: they would only be noise. It lives by the clock of whoever starts it.
+        // The watcher's own waits are in no graph: they would only be noise. It lives by the clock of whoever starts
+        // it.
         let context = Context { clock: Context::current().clock, graph: Some(Graph::new()), ..Context::default() };
         let body = move || {
             let clock = context.clock.clone();

@@ -123,8 +123,8 @@ fn knot() {
     run_and_watch([Box::new(reader), Box::new(holder)]);
 }
 
-/// A sleeper waits for a lock, behind a future. The lock's owner releases it to the future, and then waits for the sleeper: the
-/// sleeper's wait began when the lock was the owner's, and now it is another agent's, who does not wait.
+/// A sleeper waits for a lock, behind a future. The lock's owner releases it to the future, and then waits for the
+/// sleeper: the sleeper's wait began when the lock was the owner's, and now it is another agent's, who does not wait.
 fn stale_edge() {
     let graph = Graph::new();
     graph.switch_on();
