@@ -13,7 +13,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "two-lockers",
         property: "one at a time has the value, sees what the one before wrote, and wakes whoever waits",
-        runs: &[Run::loom_bounded(3), Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["contended"],
         seeded: &[
             Seeded { bug: "lock/relaxed-acquire", run: Run::loom_bounded(3), expect: "Causality violation" },
