@@ -5,6 +5,8 @@
 //! | [`sync`] | the one place that names std, loom or shuttle |
 //! | [`trigger`] | the one-shot cell on which everything that blocks waits |
 //! | [`event`] | what can be waited for, and the one driver that waits: blocking, async, [`select!`] |
+//! | [`lock`] | locks, readers and writers, semaphores, latches, barriers |
+//! | [`waitfor`] | who waits for whom, and which of the waits are deadlocks |
 //! | [`cancel`] | tokens that end waits, with a reason |
 //! | [`time`] | clocks and deadlines |
 //! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
@@ -21,11 +23,13 @@ pub mod atom;
 pub mod cancel;
 pub mod context;
 pub mod event;
+pub mod lock;
 pub mod reclaim;
 pub mod sync;
 pub mod time;
 pub mod topology;
 pub mod trigger;
+pub mod waitfor;
 
 mod reason;
 

@@ -14,9 +14,11 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use crate::Reason;
 use crate::cancel::Token;
 use crate::sync::thread_local;
 use crate::time::Clock;
+use crate::waitfor::Graph;
 
 pub use agent::Agent;
 pub(crate) use hook::announce;
@@ -35,6 +37,10 @@ pub struct Context {
     pub clock: Clock,
     /// Told before and after the thread blocks.
     pub hook: Option<Hook>,
+    /// The name of the task that runs, for reports: a scheduler sets it.
+    pub task: Option<Reason>,
+    /// The wait-for graph that sees the waits; without one it is the [process's](Graph::process).
+    pub graph: Option<Graph>,
 }
 
 impl Context {

@@ -1,6 +1,6 @@
 //! Events side by side: the driver's view of one among several, whatever it yields.
 
-use super::{Awaits, Event, Waiter};
+use super::{Awaits, Event, Source, Waiter};
 
 /// An event in a wait, its outcome kept inside. Not for use outside this crate's macros.
 pub trait Arm {
@@ -16,6 +16,8 @@ pub trait Arm {
     fn pass_on(&mut self);
     /// [`Event::awaits`].
     fn awaits(&self) -> Awaits;
+    /// [`Event::source`].
+    fn source(&self) -> Option<&dyn Source>;
 }
 
 /// An arm that can give its outcome away.
@@ -70,6 +72,10 @@ impl<E: Event> Arm for Slot<E> {
 
     fn awaits(&self) -> Awaits {
         self.event.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        self.event.source()
     }
 }
 

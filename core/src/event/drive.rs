@@ -8,15 +8,16 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::arm::{Arms, Only, Slot};
-use super::enlisted::{CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
+use super::enlisted::{BROKEN, CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
 use super::order::{Order, Sequence};
 use super::spin::Spin;
-use super::{Event, Stopped, Waiter};
+use super::{Awaits, Event, Stopped, Waiter};
 use crate::cancel::Cancellation;
 use crate::context::{Context, announce};
 use crate::seeded;
 use crate::sync::{Arc, MODELLED, thread};
 use crate::trigger::Trigger;
+use crate::waitfor::{self, Deadlock};
 
 /// What may end a wait besides its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,24 +26,31 @@ pub struct Limits {
     pub deadline: Option<Instant>,
     /// Whether the current cancellation token ends the wait.
     pub cancellable: bool,
+    /// Whether the wait-for graph may end the wait to break a deadlock: [`Stopped::Deadlock`].
+    pub breakable: bool,
 }
 
 impl Default for Limits {
-    /// No deadline; cancellable.
+    /// No deadline; cancellable; not to be broken.
     fn default() -> Self {
-        Self { deadline: None, cancellable: true }
+        Self { deadline: None, cancellable: true, breakable: false }
     }
 }
 
 impl Limits {
-    /// Until `deadline`; cancellable.
+    /// Until `deadline`; cancellable; not to be broken.
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline: Some(deadline), cancellable: true }
+        Self { deadline: Some(deadline), ..Self::default() }
     }
 
     /// Nothing but the event ends the wait.
     pub fn unstoppable() -> Self {
-        Self { deadline: None, cancellable: false }
+        Self { deadline: None, cancellable: false, breakable: false }
+    }
+
+    /// The same, and a deadlock may be broken by ending this wait.
+    pub fn breakable(self) -> Self {
+        Self { breakable: true, ..self }
     }
 
     /// The event of the cancellation that may end the wait.
@@ -64,6 +72,17 @@ impl Waiter {
     /// The same waiter for a timer, whose signal means that the deadline has passed.
     pub(crate) fn timed_out(&self) -> Self {
         self.with_token(TIMED_OUT)
+    }
+
+    /// A waiter that nobody waits with.
+    #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+    pub(crate) fn for_tests() -> Self {
+        Self::new(true)
+    }
+
+    /// Ends the wait to break a deadlock, unless it is decided; tells whether it did.
+    pub(crate) fn break_off(&self) -> bool {
+        self.trigger.signal(BROKEN)
     }
 
     /// Decides the wait from inside, unless a source has; then its token is returned.
@@ -140,13 +159,16 @@ struct Blocked<'a> {
     enlisted: Option<Enlisted>,
     owed: Owed,
     spin: Spin,
+    /// Why the wait-for graph has ended the wait, if it has.
+    verdict: Option<Box<Deadlock>>,
 }
 
 impl<'a> Blocked<'a> {
     fn new(arms: &'a mut dyn Arms, limits: Limits) -> Self {
         let context = Context::shared();
         let cancellation = limits.cancellation(&context);
-        Self { arms, limits, context, cancellation, enlisted: None, owed: Owed::default(), spin: Spin::new() }
+        let (owed, spin) = (Owed::default(), Spin::new());
+        Self { arms, limits, context, cancellation, enlisted: None, owed, spin, verdict: None }
     }
 
     fn run(&mut self, order: Order) -> Result<usize, Stopped> {
@@ -163,6 +185,10 @@ impl<'a> Blocked<'a> {
             }
             match self.sleep() {
                 TIMED_OUT => return Err(Stopped::TimedOut),
+                BROKEN => {
+                    let verdict = self.verdict.take();
+                    return Err(Stopped::Deadlock(verdict.expect("who breaks a wait leaves the verdict first")));
+                }
                 READY => self.look_again()?,
                 CANCELLED => {}
                 _ if seeded("event/attempt-others-first") => {}
@@ -180,7 +206,9 @@ impl<'a> Blocked<'a> {
         let why = if ready && !seeded("event/sleep-though-ready") {
             READY
         } else {
-            sleep(&enlisted.waiter, &self.context, self.limits, &mut self.spin).unwrap_or(TIMED_OUT)
+            let (woken, verdict) = sleep(self.arms, &enlisted.waiter, &self.context, self.limits, &mut self.spin);
+            self.verdict = verdict;
+            woken.unwrap_or(TIMED_OUT)
         };
         // A source may win at the last moment: then its token is what decides, and nothing is lost.
         let token = enlisted.leave(self.arms, &mut self.cancellation, why);
@@ -226,8 +254,13 @@ pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stop
     let mut cancellation = limits.cancellation(&context);
     let waiter = Waiter { trigger: trigger.clone(), token: 0, attends: true };
     let cancelled = cancellation.as_mut().is_some_and(|it| it.enlist(&waiter.with_token(CANCELLED)));
-    let why =
-        if cancelled { CANCELLED } else { sleep(&waiter, &context, limits, &mut Spin::new()).unwrap_or(TIMED_OUT) };
+    let why = if cancelled {
+        CANCELLED
+    } else {
+        // Nobody knows who could end this wait, so it is in no deadlock and there is no verdict.
+        let signal = &mut Slot::new(Signal);
+        sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new()).0.unwrap_or(TIMED_OUT)
+    };
     let token = waiter.close(why);
     cancellation.iter_mut().for_each(Cancellation::delist);
     match token {
@@ -240,12 +273,46 @@ pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stop
     }
 }
 
-/// Waits for the trigger: a short spin first, then asleep, which the context is told of. `None` when the deadline passes.
-fn sleep(waiter: &Waiter, context: &Context, limits: Limits, spin: &mut Spin) -> Option<usize> {
+/// What a wait for a bare trigger looks like to the wait-for graph.
+struct Signal;
+
+impl Event for Signal {
+    type Output = ();
+
+    fn attempt(&mut self) -> Option<()> {
+        None
+    }
+
+    fn enlist(&mut self, _waiter: &Waiter) -> bool {
+        false
+    }
+
+    fn delist(&mut self) {}
+
+    fn pass_on(&mut self) {}
+
+    fn awaits(&self) -> Awaits {
+        Awaits::unknown("a signal")
+    }
+}
+
+/// Waits for the trigger: a short spin first, then asleep, which the context and the wait-for graph are told of. The
+/// token is `None` when the deadline passes; beside it, why the graph has ended the wait, should it have.
+fn sleep(
+    arms: &mut dyn Arms,
+    waiter: &Waiter,
+    context: &Context,
+    limits: Limits,
+    spin: &mut Spin,
+) -> (Option<usize>, Option<Box<Deadlock>>) {
     while waiter.trigger.signalled().is_none() && spin.pause() {}
     if let Some(token) = waiter.trigger.signalled() {
-        return Some(token);
+        return (Some(token), None);
     }
     let _announced = announce(context);
-    context.clock.wait(waiter, limits.deadline)
+    let asleep = || context.clock.wait(waiter, limits.deadline);
+    match waitfor::watching(context) {
+        None => (asleep(), None),
+        Some(graph) => graph.while_registered(arms, waiter, context, limits, asleep),
+    }
 }

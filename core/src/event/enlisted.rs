@@ -14,6 +14,8 @@ pub(super) const TIMED_OUT: usize = MAX_TOKEN - 1;
 pub(super) const READY: usize = MAX_TOKEN - 2;
 /// Token: the wait was given up: a task was dropped, or a panic unwinds.
 pub(super) const DROPPED: usize = MAX_TOKEN - 3;
+/// Token: the wait-for graph breaks a deadlock by ending this wait.
+pub(super) const BROKEN: usize = MAX_TOKEN - 4;
 
 /// A waiter that is in the lists of its events.
 #[derive(Debug)]

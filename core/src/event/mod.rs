@@ -50,6 +50,7 @@ mod tests;
 use crate::sync::Arc;
 use crate::trigger::{Claim, Trigger};
 
+pub(crate) use arm::Arms;
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
 pub use drive::{Limits, wait, wait_signal, wait_with};
@@ -98,9 +99,17 @@ pub trait Event {
     /// Does nothing for a source that wakes all its waiters.
     fn pass_on(&mut self);
 
-    /// What the event waits for, as the wait-for graph is to see it.
+    /// What the event waits for, as the wait-for graph is to see it. Asked once, when the wait falls asleep: who can
+    /// end the wait must stay the same for as long as it lasts. Where it does not, there is a
+    /// [`source`](Event::source) to ask.
     fn awaits(&self) -> Awaits {
         Awaits::unknown("an event")
+    }
+
+    /// Who can tell, at any time while the wait sleeps and from any thread, what it waits for; in place of
+    /// [`awaits`](Event::awaits).
+    fn source(&self) -> Option<&dyn Source> {
+        None
     }
 
     /// The same event with `f` applied to what it yields (Concurrent ML's `wrap`).
@@ -166,12 +175,25 @@ pub struct Awaits {
     pub enders: Enders,
 }
 
+/// What the wait-for graph asks about a wait that sleeps: an event, or what it waits for.
+///
+/// It is asked from other threads and under the graph's lock. It takes at most locks of its own under which
+/// nothing waits, and does not touch the graph. See [`waitfor`](crate::waitfor) for what makes its answer sound.
+pub trait Source: Sync {
+    /// What is waited for, and who could end the wait as things are now.
+    fn awaits(&self) -> Awaits;
+}
+
 /// Who could end a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Enders {
     /// This one alone: the owner of a lock. A cycle of such waits is a deadlock.
     One(crate::context::Agent),
-    /// Any of these: the holders of a semaphore, the threads at the other end of a channel. A set of waits from which no way leads out is a deadlock (a knot).
+    /// All of these, each in its turn, and perhaps others: the readers that a writer waits for. One that cannot act is
+    /// enough for a deadlock, so the list need not be complete.
+    All(Vec<crate::context::Agent>),
+    /// Any of these: the holders of a semaphore, the threads at the other end of a channel. The list is complete. A set
+    /// of waits from which no way leads out is a deadlock (a knot).
     Any(Vec<crate::context::Agent>),
     /// Not known: a timer, a channel whose other end could be anywhere. Never part of a deadlock that is reported.
     Unknown,
@@ -215,6 +237,10 @@ impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
     fn awaits(&self) -> Awaits {
         self.event.awaits()
     }
+
+    fn source(&self) -> Option<&dyn Source> {
+        self.event.source()
+    }
 }
 
 /// An event that may be absent: `None` never happens. In a select, an arm that is switched on and off.
@@ -241,6 +267,10 @@ impl<E: Event> Event for Option<E> {
     fn awaits(&self) -> Awaits {
         self.as_ref().map_or_else(|| Awaits::unknown("nothing"), E::awaits)
     }
+
+    fn source(&self) -> Option<&dyn Source> {
+        self.as_ref()?.source()
+    }
 }
 
 impl<E: Event + ?Sized> Event for &mut E {
@@ -265,5 +295,9 @@ impl<E: Event + ?Sized> Event for &mut E {
 
     fn awaits(&self) -> Awaits {
         (**self).awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        (**self).source()
     }
 }

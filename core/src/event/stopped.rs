@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::cancel::Cancelled;
+use crate::waitfor::Deadlock;
 
 /// Why a wait ended before what it waited for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +14,9 @@ pub enum Stopped {
     Cancelled(Cancelled),
     /// The deadline passed.
     TimedOut,
+    /// The wait was part of a deadlock, and was chosen to break it (see [`waitfor`](crate::waitfor)). Only a wait that
+    /// allows it is.
+    Deadlock(Box<Deadlock>),
 }
 
 impl fmt::Display for Stopped {
@@ -20,6 +24,7 @@ impl fmt::Display for Stopped {
         match self {
             Self::Cancelled(cancelled) => cancelled.fmt(f),
             Self::TimedOut => f.write_str("timed out"),
+            Self::Deadlock(deadlock) => deadlock.fmt(f),
         }
     }
 }

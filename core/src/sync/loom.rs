@@ -31,6 +31,11 @@ pub mod thread {
         Ok(spawn(body))
     }
 
+    /// None: threads of a model have no names.
+    pub fn name() -> Option<String> {
+        None
+    }
+
     /// As many as a model has threads, for all that the code under test needs to know.
     pub fn cores() -> usize {
         2

@@ -31,6 +31,11 @@ pub mod thread {
         Ok(spawn(body))
     }
 
+    /// None: threads of a model have no names.
+    pub fn name() -> Option<String> {
+        None
+    }
+
     /// As many as a model has threads, for all that the code under test needs to know.
     pub fn cores() -> usize {
         2
@@ -46,7 +51,7 @@ pub mod thread {
 /// A cell whose content may change behind a shared reference, accessed through closures.
 #[derive(Debug, Default)]
 #[repr(transparent)]
-pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
     /// Wraps a value.
@@ -54,6 +59,13 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> UnsafeCell<T> {
     /// Runs `access` with a pointer for reading; it must not be used after `access` returns.
     pub fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
         access(self.0.get())
@@ -62,11 +74,6 @@ impl<T> UnsafeCell<T> {
     /// Runs `access` with a pointer for writing; it must not be used after `access` returns.
     pub fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
         access(self.0.get())
-    }
-
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
     }
 }
 

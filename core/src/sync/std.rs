@@ -42,6 +42,11 @@ pub mod thread {
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     }
 
+    /// The name of the current thread, if it has one.
+    pub fn name() -> Option<String> {
+        current().name().map(str::to_owned)
+    }
+
     /// Whether the current thread is unwinding from a panic.
     pub fn panicking() -> bool {
         std::thread::panicking()
@@ -61,7 +66,7 @@ pub mod thread {
 /// A cell whose content may change behind a shared reference, accessed through closures.
 #[derive(Debug, Default)]
 #[repr(transparent)]
-pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
     /// Wraps a value.
@@ -69,6 +74,13 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
+    /// Takes the value out.
+    pub fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+}
+
+impl<T: ?Sized> UnsafeCell<T> {
     /// Runs `access` with a pointer for reading; it must not be used after `access` returns.
     #[inline(always)]
     pub fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
@@ -79,11 +91,6 @@ impl<T> UnsafeCell<T> {
     #[inline(always)]
     pub fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
         access(self.0.get())
-    }
-
-    /// Takes the value out.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner()
     }
 }
 

@@ -8,12 +8,14 @@ pub mod atom;
 pub mod cancel;
 pub mod event;
 pub mod linearizability;
+pub mod lock;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
 pub mod team;
 pub mod time;
 pub mod trigger;
+pub mod waitfor;
 
 /// All components, in the order of the matrix.
 pub static ALL: &[Component] = &[
@@ -42,6 +44,20 @@ pub static ALL: &[Component] = &[
         models: &[time::MODELS],
         waived: &[],
         trusted: &["the system's clock, and that a thread parked until a deadline is woken then"],
+    },
+    Component {
+        name: "lock",
+        package: "reweave-core",
+        models: lock::MODELS,
+        waived: &[],
+        trusted: &["the facade's Mutex, which guards a lock's line of waiters"],
+    },
+    Component {
+        name: "waitfor",
+        package: "reweave-core",
+        models: &[waitfor::MODELS],
+        waived: &[],
+        trusted: &["that guards stay with the agent that acquired: the type system's part in the proof"],
     },
     Component {
         name: "reclaim",
