@@ -81,6 +81,11 @@ impl<P> WaitQueue<P> {
         self.entries.iter().map(|(_, waiter, with)| (waiter, with))
     }
 
+    /// The entries, first come first, to change what they have.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Waiter, &mut P)> {
+        self.entries.iter_mut().map(|(_, waiter, with)| (&*waiter, with))
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.entries.len()

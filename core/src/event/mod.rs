@@ -47,7 +47,7 @@ mod waiting;
 mod tests;
 
 use crate::sync::Arc;
-use crate::trigger::Trigger;
+use crate::trigger::{Trigger, Wake};
 
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
@@ -72,6 +72,11 @@ pub trait Event {
     /// Whether the driver may call [`attempt`](Event::attempt) in a short loop before it enlists: so it should, if a failing
     /// attempt only reads.
     const POLLS: bool = true;
+
+    /// [`POLLS`](Event::POLLS) of this very event, where events of one type differ in it.
+    fn polls(&self) -> bool {
+        Self::POLLS
+    }
 
     /// Makes the event happen now, if it can, and takes what it yields. Never blocks.
     ///
@@ -119,10 +124,21 @@ impl Waiter {
         self.trigger.signal(self.token)
     }
 
+    /// Signals as [`signal`](Self::signal) does, but wakes only when the returned [`Wake`] is dropped, so that a source can
+    /// decide under its lock and wake behind it. `None` if this signal did not win.
+    pub fn claim(&self) -> Option<Wake> {
+        self.trigger.signal_in_two_steps(self.token)
+    }
+
     /// Whether the waiter is a blocked thread, which is sure to collect what is handed over to it. A suspended task
     /// is not: it may be dropped instead. To such a waiter a source hands nothing over; it notifies it, and the task attempts the event.
     pub fn attends(&self) -> bool {
         self.attends
+    }
+
+    /// Whether the wait is decided already, so that no signal of anybody's can win any more.
+    pub fn is_decided(&self) -> bool {
+        self.trigger.signalled().is_some()
     }
 
     /// Whether both belong to the same wait, so that neither can serve the other.
@@ -175,6 +191,10 @@ impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
     type Output = R;
     const POLLS: bool = E::POLLS;
 
+    fn polls(&self) -> bool {
+        self.event.polls()
+    }
+
     fn attempt(&mut self) -> Option<R> {
         self.event.attempt().map(&mut self.f)
     }
@@ -200,6 +220,10 @@ impl<E: Event + ?Sized> Event for &mut E {
     type Output = E::Output;
     const POLLS: bool = E::POLLS;
 
+    fn polls(&self) -> bool {
+        (**self).polls()
+    }
+
     fn attempt(&mut self) -> Option<E::Output> {
         (**self).attempt()
     }
@@ -218,5 +242,39 @@ impl<E: Event + ?Sized> Event for &mut E {
 
     fn awaits(&self) -> Awaits {
         (**self).awaits()
+    }
+}
+
+/// `None` is an arm that is switched off: it never happens, as a nil channel in Go never does.
+impl<E: Event> Event for Option<E> {
+    type Output = E::Output;
+    const POLLS: bool = E::POLLS;
+
+    fn polls(&self) -> bool {
+        self.as_ref().is_none_or(Event::polls)
+    }
+
+    fn attempt(&mut self) -> Option<E::Output> {
+        self.as_mut()?.attempt()
+    }
+
+    fn enlist(&mut self, waiter: &Waiter) -> bool {
+        self.as_mut().is_some_and(|event| event.enlist(waiter))
+    }
+
+    fn delist(&mut self) {
+        if let Some(event) = self {
+            event.delist();
+        }
+    }
+
+    fn pass_on(&mut self) {
+        if let Some(event) = self {
+            event.pass_on();
+        }
+    }
+
+    fn awaits(&self) -> Awaits {
+        self.as_ref().map_or_else(|| Awaits::unknown("nothing"), Event::awaits)
     }
 }

@@ -33,6 +33,11 @@ impl<E: Event> Waiting<E> {
     pub fn new(event: E) -> Self {
         Self { slot: Slot::new(event), suspended: Suspended::default() }
     }
+
+    /// The event, to take back what was put into it when the wait has ended without it.
+    pub(crate) fn event_mut(&mut self) -> &mut E {
+        self.slot.event_mut()
+    }
 }
 
 impl<E: Event> Future for Waiting<E> {

@@ -109,6 +109,26 @@ impl Waiter {
     }
 }
 
+/// The second step of a signal: dropping it wakes the waiter. See [`Trigger::signal_in_two_steps`].
+#[must_use = "the waiter is woken when this is dropped"]
+pub struct Wake(Option<Waiter>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        let mut waiter = self.0.take();
+        // A chain of forwards is followed here, not on the stack.
+        while let Some((trigger, token)) = waiter.and_then(Waiter::wake) {
+            waiter = trigger.decide(token).flatten();
+        }
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Wake(somebody)" } else { "Wake(nobody)" })
+    }
+}
+
 impl Trigger {
     /// A trigger that is not signalled and has no waiter.
     pub fn new() -> Self {
@@ -123,23 +143,29 @@ impl Trigger {
     /// # Panics
     /// When `token` is above [`MAX_TOKEN`].
     pub fn signal(&self, token: usize) -> bool {
-        assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
-        let (won, mut next) = self.signal_here(token);
-        // A chain of forwards is followed here, not on the stack.
-        while let Some((trigger, token)) = next {
-            next = trigger.signal_here(token).1;
-        }
-        won
+        self.signal_in_two_steps(token).is_some()
     }
 
-    /// Signals this trigger; returns whether that was the first time, and whom to signal next.
-    fn signal_here(&self, token: usize) -> (bool, Option<(Arc<Trigger>, usize)>) {
+    /// Signals as [`signal`](Self::signal) does, but leaves the wake-up for later: the waiter is woken when the returned
+    /// [`Wake`] is dropped. `None` if the trigger had been signalled before.
+    ///
+    /// For a source that decides under a lock of its own: a wake-up may be user code, which must not run there.
+    ///
+    /// # Panics
+    /// When `token` is above [`MAX_TOKEN`].
+    pub fn signal_in_two_steps(&self, token: usize) -> Option<Wake> {
+        assert!(token <= MAX_TOKEN, "the token {token} is above MAX_TOKEN ({MAX_TOKEN})");
+        self.decide(token).map(Wake)
+    }
+
+    /// Reaches `SIGNALLED` and returns the waiter that is to be woken, if one waits; `None` if another signal was first.
+    fn decide(&self, token: usize) -> Option<Option<Waiter>> {
         // Release publishes what the signaller did before; acquire takes over the waiter cell from `register`.
         let success = if seeded("trigger/relaxed-signal") { Ordering::Relaxed } else { Ordering::AcqRel };
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state & PHASE == SIGNALLED && !seeded("trigger/signal-overwrites") {
-                return (false, None);
+                return None;
             }
             let signalled = SIGNALLED | token << 2;
             match self.state.compare_exchange(state, signalled, success, Ordering::Relaxed) {
@@ -149,9 +175,9 @@ impl Trigger {
         }
         if state == WAITING && !seeded("trigger/signal-without-wake") {
             let waiter = self.take_waiter();
-            return (true, waiter.expect("phase WAITING means that the cell holds a waiter").wake());
+            return Some(Some(waiter.expect("phase WAITING means that the cell holds a waiter")));
         }
-        (true, None)
+        Some(None)
     }
 
     /// The token of the signal, if it has come. One load.
