@@ -5,6 +5,7 @@
 //! | [`sync`] | the one place that names std, loom or shuttle |
 //! | [`trigger`] | the one-shot cell on which everything that blocks waits |
 //! | [`event`] | what can be waited for, and the one driver that waits: blocking, async, [`select!`] |
+//! | [`channel`] | bounded, unbounded and rendezvous channels, closed with a reason |
 //! | [`cancel`] | tokens that end waits, with a reason |
 //! | [`time`] | clocks and deadlines |
 //! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
@@ -14,6 +15,7 @@
 //! (`--cfg reweave_loom`) and against shuttle (`--cfg reweave_shuttle`).
 
 pub mod cancel;
+pub mod channel;
 pub mod context;
 pub mod event;
 pub mod reclaim;
