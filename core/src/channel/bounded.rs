@@ -120,15 +120,8 @@ impl<T> Ring<T> {
             let slot = self.slot(position);
             // Acquire: the receiver that emptied the slot has read it.
             let stamp = slot.stamp.load(Ordering::Acquire);
-            if stamp == position || (seeded("channel/overwrite-full") && self.is_behind(stamp, position)) {
-                // AcqRel: the moves of the tail are in one order with all that came before each of them. That the move is a
-                // read-modify-write is what the look for waiters below rests on.
-                match self.tail.compare_exchange(
-                    tail,
-                    self.after(position) | marked,
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                ) {
+            if stamp == position {
+                match self.move_tail(tail, self.after(position) | marked) {
                     Ok(_) => {
                         slot.value.with_mut(|cell| {
                             // SAFETY: the slot is ours until it is stamped (invariant 1).
@@ -146,28 +139,35 @@ impl<T> Ring<T> {
                         backoff.lost();
                     }
                 }
-            } else if self.is_behind(stamp, position) {
-                // The slot has not been emptied since the last lap. Acquire: what the receive that moved the head has seen.
-                let head = self.head.load(Ordering::Acquire);
-                if head.wrapping_add(self.lap()) == position {
-                    return Err(Refused { value, why: Refusal::Full });
-                }
-                // A receiver is about to empty it.
-                if !backoff.unfinished() {
-                    return Err(Refused { value, why: Refusal::Busy });
-                }
-                tail = self.tail.load(Ordering::Relaxed);
-            } else {
-                // The slot is ahead: others have moved the tail since it was loaded.
-                tail = self.tail.load(Ordering::Relaxed);
+                continue;
             }
+            // The slot is not ready for this position. Acquire: what the receive that moved the head has seen.
+            let head = self.head.load(Ordering::Acquire);
+            if head.wrapping_add(self.lap()) == position {
+                return Err(Refused { value, why: Refusal::Full });
+            }
+            let now = self.tail.load(Ordering::Relaxed);
+            // With the tail unmoved, a receiver is about to empty the slot.
+            if now == tail && !backoff.unfinished() {
+                return Err(Refused { value, why: Refusal::Busy });
+            }
+            tail = now;
         }
     }
 
-    /// Whether a slot with this stamp still holds the value of the lap before `position`.
+    /// Claims the position that `tail` is at, or tells where the tail is now.
     #[inline(always)]
-    fn is_behind(&self, stamp: usize, position: usize) -> bool {
-        stamp.wrapping_add(self.lap()) == position + 1
+    fn move_tail(&self, tail: usize, next: usize) -> Result<usize, usize> {
+        if seeded("channel/claim-without-swap") {
+            let now = self.tail.load(Ordering::Relaxed);
+            if now == tail {
+                self.tail.store(next, Ordering::Release);
+            }
+            return if now == tail { Ok(tail) } else { Err(now) };
+        }
+        // AcqRel: the moves of the tail are in one order with all that came before each of them. That the move is a
+        // read-modify-write is what the look for waiters behind it rests on.
+        self.tail.compare_exchange(tail, next, Ordering::AcqRel, Ordering::Relaxed)
     }
 
     /// Receives if there is a value. One compare-and-swap.
@@ -198,21 +198,19 @@ impl<T> Ring<T> {
                         backoff.lost();
                     }
                 }
-            } else if stamp == head {
-                // No value has been written. Acquire: pairs with the mark, and with what senders did before.
-                let tail = self.tail.load(Ordering::Acquire);
-                if tail & !self.mark == head {
-                    return Err(if tail & self.mark != 0 { Nothing::Closed } else { Nothing::Empty });
-                }
-                // A sender is about to write it.
-                if !backoff.unfinished() {
-                    return Err(Nothing::Busy);
-                }
-                head = self.head.load(Ordering::Relaxed);
-            } else {
-                // The slot is ahead: others have moved the head since it was loaded.
-                head = self.head.load(Ordering::Relaxed);
+                continue;
             }
+            // The slot is not ready for this position. Acquire: pairs with the mark, and with what senders did before.
+            let tail = self.tail.load(Ordering::Acquire);
+            if tail & !self.mark == head {
+                return Err(if tail & self.mark != 0 { Nothing::Closed } else { Nothing::Empty });
+            }
+            let now = self.head.load(Ordering::Relaxed);
+            // With the head unmoved, a sender is about to write the slot's value.
+            if now == head && !backoff.unfinished() {
+                return Err(Nothing::Busy);
+            }
+            head = now;
         }
     }
 

@@ -89,6 +89,9 @@ impl<T> Event for SendEvent<'_, T> {
 
     fn delist(&mut self) {
         let Some(ticket) = self.ticket.take() else { return };
+        if seeded("channel/leave-entry-behind") {
+            return;
+        }
         match &self.shared.flavour {
             Flavour::Bounded(ring) => ring.senders.remove(ticket),
             Flavour::Unbounded(_) => {}

@@ -4,6 +4,7 @@
 
 use crate::model::Component;
 
+pub mod channel;
 pub mod event;
 pub mod reclaim;
 pub mod stm;
@@ -37,6 +38,16 @@ pub static ALL: &[Component] = &[
         models: &[reclaim::MODELS],
         waived: &[],
         trusted: &["under shuttle: crossbeam-epoch, whose own atomics are instrumented under loom only"],
+    },
+    Component {
+        name: "channel",
+        package: "reweave-core",
+        models: channel::MODELS,
+        waived: &[],
+        trusted: &[
+            "on x86-64: that the look for waiters behind the move of a channel's end needs no fence (see sync)",
+            "containment of destructors that panic, which is off under the checkers and tested on real threads",
+        ],
     },
     Component {
         name: "stm",
