@@ -18,7 +18,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "bounded-timeout",
         property: "a value that was sent while a receive timed out goes to the next receiver",
-        runs: &[Run::loom_bounded(1), Run::loom_bounded(2).deep(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(1), Run::shuttle_pct(3, 3_000)],
         covers: &["in time", "timed out"],
         seeded: &[Seeded { bug: "event/notify-the-decided", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" }],
         body: || timeout_beside_waiter(channel::bounded(1)),
@@ -26,7 +26,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "unbounded-timeout",
         property: "a value that was sent while a receive timed out goes to the next receiver",
-        runs: &[Run::loom_bounded(1), Run::loom_bounded(2).deep(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(1), Run::shuttle_pct(3, 3_000)],
         covers: &["in time", "timed out"],
         seeded: &[Seeded { bug: "event/notify-the-decided", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" }],
         body: || timeout_beside_waiter(channel::unbounded()),
