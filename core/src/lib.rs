@@ -7,6 +7,7 @@
 //! | [`event`] | what can be waited for, and the one driver that waits: blocking, async, [`select!`] |
 //! | [`lock`] | locks, readers and writers, semaphores, latches, barriers |
 //! | [`waitfor`] | who waits for whom, and which of the waits are deadlocks |
+//! | [`channel`] | bounded, unbounded and rendezvous channels, closed with a reason |
 //! | [`cancel`] | tokens that end waits, with a reason |
 //! | [`time`] | clocks and deadlines |
 //! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
@@ -21,6 +22,7 @@
 pub mod arena;
 pub mod atom;
 pub mod cancel;
+pub mod channel;
 pub mod context;
 pub mod event;
 pub mod lock;

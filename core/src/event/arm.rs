@@ -6,7 +6,7 @@ use super::{Awaits, Event, Source, Waiter};
 pub trait Arm {
     /// [`Event::attempt`]; the outcome is kept. Tells whether the event happened.
     fn attempt(&mut self) -> bool;
-    /// [`Event::POLLS`].
+    /// [`Event::polls`].
     fn polls(&self) -> bool;
     /// [`Event::enlist`].
     fn enlist(&mut self, waiter: &Waiter) -> bool;
@@ -38,6 +38,10 @@ impl<E: Event> Slot<E> {
         Self { event, outcome: None }
     }
 
+    pub(super) fn event_mut(&mut self) -> &mut E {
+        &mut self.event
+    }
+
     pub(super) fn take_outcome(&mut self) -> Option<E::Output> {
         self.outcome.take()
     }
@@ -55,7 +59,7 @@ impl<E: Event> Arm for Slot<E> {
     }
 
     fn polls(&self) -> bool {
-        E::POLLS
+        self.event.polls()
     }
 
     fn enlist(&mut self, waiter: &Waiter) -> bool {

@@ -133,6 +133,20 @@ impl<P> WaitQueue<P> {
         })
     }
 
+    /// The first entry for which `choose` yields something: that, and what the entry has. It stays in the list. O(n).
+    pub fn find<R>(&mut self, mut choose: impl FnMut(&Waiter) -> Option<R>) -> Option<(R, &mut P)> {
+        let mut place = self.first;
+        let chosen = loop {
+            let (waiter, _) = self.places.get(place)?.entry.as_ref().expect("a linked place is used");
+            if let Some(chosen) = choose(waiter) {
+                break chosen;
+            }
+            place = self.places[place].next;
+        };
+        let (_, with) = self.places[place].entry.as_mut().expect("a linked place is used");
+        Some((chosen, with))
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.len

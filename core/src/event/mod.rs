@@ -75,6 +75,11 @@ pub trait Event {
     /// attempt only reads.
     const POLLS: bool = true;
 
+    /// [`POLLS`](Event::POLLS) of this very event, where events of one type differ in it.
+    fn polls(&self) -> bool {
+        Self::POLLS
+    }
+
     /// Makes the event happen now, if it can, and takes what it yields. Never blocks.
     ///
     /// After a signal by this event's source this is where the outcome is collected.
@@ -218,6 +223,10 @@ impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
     type Output = R;
     const POLLS: bool = E::POLLS;
 
+    fn polls(&self) -> bool {
+        self.event.polls()
+    }
+
     fn attempt(&mut self) -> Option<R> {
         self.event.attempt().map(&mut self.f)
     }
@@ -248,6 +257,10 @@ impl<E: Event> Event for Option<E> {
     type Output = E::Output;
     const POLLS: bool = E::POLLS;
 
+    fn polls(&self) -> bool {
+        self.as_ref().is_none_or(Event::polls)
+    }
+
     fn attempt(&mut self) -> Option<E::Output> {
         self.as_mut()?.attempt()
     }
@@ -276,6 +289,10 @@ impl<E: Event> Event for Option<E> {
 impl<E: Event + ?Sized> Event for &mut E {
     type Output = E::Output;
     const POLLS: bool = E::POLLS;
+
+    fn polls(&self) -> bool {
+        (**self).polls()
+    }
 
     fn attempt(&mut self) -> Option<E::Output> {
         (**self).attempt()

@@ -39,6 +39,11 @@ impl<E: Event> Waiting<E> {
         let suspended = Suspended { limits: Limits::unstoppable(), ..Suspended::default() };
         Self { slot: Slot::new(event), suspended }
     }
+
+    /// The event, to take back what was put into it when the wait has ended without it.
+    pub(crate) fn event_mut(&mut self) -> &mut E {
+        self.slot.event_mut()
+    }
 }
 
 impl<E: Event> Future for Waiting<E> {

@@ -6,6 +6,7 @@ use crate::model::{Component, Rule, Waiver};
 
 pub mod atom;
 pub mod cancel;
+pub mod channel;
 pub mod event;
 pub mod linearizability;
 pub mod lock;
@@ -99,6 +100,16 @@ pub static ALL: &[Component] = &[
         trusted: &[
             "arc-swap: under the checkers a stand-in with its contract (core/src/sync/arc_cell.rs) takes its place",
             "how long a version lives: the stand-in keeps every version until the atom ends",
+        ],
+    },
+    Component {
+        name: "channel",
+        package: "reweave-core",
+        models: channel::MODELS,
+        waived: &[],
+        trusted: &[
+            "on x86-64: that the look for waiters behind the move of a channel's end needs no fence (see sync)",
+            "containment of destructors that panic, which is off under the checkers and tested on real threads",
         ],
     },
     Component {

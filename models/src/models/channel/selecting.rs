@@ -1,0 +1,161 @@
+//! Selects over channels: one event happens, the others have not.
+
+use reweave_core::channel::{self, Receiver, Sender};
+use reweave_core::select;
+
+use super::{Pair, Parcel, elsewhere};
+use crate::{Model, Run, Seeded, cover};
+
+pub(super) const MODELS: &[Model] = &[
+    Model {
+        name: "select-recv",
+        property: "of two values that are sent a select takes one and leaves the other",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 3_000)],
+        covers: &["left", "right"],
+        seeded: &[Seeded { bug: "channel/enlist-without-look", run: Run::loom_bounded(2), expect: "deadlock" }],
+        body: select_recv,
+    },
+    Model {
+        name: "select-send",
+        property: "of two receivers that wait a select serves one, and its other value is not delivered",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["left", "right"],
+        seeded: &[
+            Seeded { bug: "channel/take-without-winning", run: Run::loom_bounded(2), expect: "one value is delivered" },
+            Seeded {
+                bug: "channel/take-without-winning",
+                run: Run::shuttle_pct(3, 3_000),
+                expect: "one value is delivered",
+            },
+        ],
+        body: select_send,
+    },
+    Model {
+        name: "select-given",
+        property: "a select that receives on two rendezvous channels takes from one sender, and the other still has its value",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["left", "right"],
+        seeded: &[
+            Seeded { bug: "channel/give-without-winning", run: Run::loom_bounded(2), expect: "not received" },
+            Seeded { bug: "channel/give-without-winning", run: Run::shuttle_pct(3, 3_000), expect: "not received" },
+        ],
+        body: select_given,
+    },
+    Model {
+        name: "select-select",
+        property: "two selects that each send and receive on one rendezvous channel meet, one as sender and one as receiver",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["sent", "received"],
+        seeded: &[
+            Seeded { bug: "channel/enlist-without-look", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
+            Seeded { bug: "channel/meet-oneself", run: Run::loom_bounded(2), expect: "branches" },
+        ],
+        body: select_select,
+    },
+    Model {
+        name: "select-bounded-send",
+        property: "a select that waits for room or a value gets whichever comes, and only that",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["room", "value"],
+        seeded: &[Seeded { bug: "event/sleep-though-ready", run: Run::loom_bounded(2), expect: "deadlock" }],
+        body: select_bounded_send,
+    },
+];
+
+fn select_recv() {
+    let ((left_tx, left), (right_tx, right)) = (channel::bounded(1), channel::unbounded());
+    let sender = elsewhere((left_tx, right_tx), |(left, right)| {
+        left.send(Parcel::new(1)).unwrap();
+        right.send(Parcel::new(2)).unwrap();
+    });
+    let got = select! {
+        biased;
+        parcel = right.recv_event() => parcel.unwrap().open(),
+        parcel = left.recv_event() => parcel.unwrap().open(),
+    };
+    let got = got.unwrap();
+    cover(if got == 1 { "left" } else { "right" });
+    sender.join().unwrap();
+    let rest: usize = [&left, &right].iter().filter_map(|rx| rx.try_recv().ok()).map(Parcel::open).sum();
+    assert_eq!(got + rest, 3, "one was taken, the other was left");
+}
+
+fn receive(rx: Receiver<Parcel>) -> usize {
+    rx.recv().map_or(0, Parcel::open)
+}
+
+fn select_send() {
+    let ((left, left_rx), (right, right_rx)) = (channel::rendezvous(), channel::rendezvous());
+    let receivers = [elsewhere(left_rx, receive), elsewhere(right_rx, receive)];
+    let side = select! {
+        biased;
+        sent = left.send_event(Parcel::new(1)) => { sent.unwrap(); 1 },
+        sent = right.send_event(Parcel::new(2)) => { sent.unwrap(); 2 },
+    };
+    // Whoever was not served learns that nobody will come.
+    drop((left, right));
+    let delivered: usize = receivers.map(|receiver| receiver.join().unwrap()).iter().sum();
+    let side = side.unwrap();
+    assert_eq!(delivered, side, "one value is delivered, by the event that happened");
+    cover(if side == 1 { "left" } else { "right" });
+}
+
+/// Sends until the channel is closed; tells whether it has sent.
+fn offer((tx, content): (Sender<Parcel>, usize)) -> usize {
+    if tx.send(Parcel::new(content)).is_ok() { content } else { 0 }
+}
+
+fn select_given() {
+    let ((left_tx, left), (right_tx, right)) = (channel::rendezvous(), channel::rendezvous());
+    let senders = [elsewhere((left_tx, 1), offer), elsewhere((right_tx, 2), offer)];
+    let got = select! {
+        biased;
+        parcel = left.recv_event() => parcel.unwrap().open(),
+        parcel = right.recv_event() => parcel.unwrap().open(),
+    };
+    drop((left, right));
+    let sent: usize = senders.map(|sender| sender.join().unwrap()).iter().sum();
+    let got = got.unwrap();
+    assert_eq!(got, sent, "a value was sent and not received, or the reverse");
+    cover(if got == 1 { "left" } else { "right" });
+}
+
+/// Sends or receives once, on one channel: what it received, if it did.
+fn either((tx, rx): Pair<Parcel>) -> Option<usize> {
+    let received = select! {
+        biased;
+        sent = tx.send_event(Parcel::new(7)) => { sent.unwrap(); None },
+        parcel = rx.recv_event() => Some(parcel.unwrap().open()),
+    };
+    received.unwrap()
+}
+
+fn select_select() {
+    let (tx, rx) = channel::rendezvous();
+    let other = elsewhere((tx.clone(), rx.clone()), either);
+    let here = either((tx, rx));
+    let there = other.join().unwrap();
+    assert_ne!(here.is_some(), there.is_some(), "one sends and one receives");
+    assert_eq!(here.or(there), Some(7));
+    cover(if here.is_some() { "received" } else { "sent" });
+}
+
+fn select_bounded_send() {
+    let ((full, taken), (tx, rx)) = (channel::bounded(1), channel::bounded(1));
+    full.send(Parcel::new(0)).unwrap();
+    let other = elsewhere((taken, tx), |(taken, tx)| {
+        assert_eq!(taken.recv().unwrap().open(), 0);
+        tx.send(Parcel::new(1)).unwrap();
+        taken
+    });
+    let got = select! {
+        biased;
+        parcel = rx.recv_event() => parcel.unwrap().open(),
+        sent = full.send_event(Parcel::new(2)) => { sent.unwrap(); 2 },
+    };
+    let taken = other.join().unwrap();
+    let got = got.unwrap();
+    assert_eq!(taken.try_recv().is_ok(), got == 2, "the value was sent exactly if that event happened");
+    assert_eq!(rx.try_recv().is_ok(), got == 2, "the value was received exactly if that event happened");
+    cover(if got == 2 { "room" } else { "value" });
+}
