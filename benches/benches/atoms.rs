@@ -10,7 +10,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use reweave_benches::systems::{arc_swap, mutex, rwlock};
+use reweave_benches::systems::{arc_swap, mutex, reweave, rwlock};
 use reweave_benches::workload::atoms::Atom;
 
 fn load<A: Atom>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
@@ -26,12 +26,14 @@ fn swap<A: Atom>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
 /// Both operations.
 fn atoms(c: &mut Criterion) {
     let mut group = c.benchmark_group("load");
+    load::<reweave::Atom>(&mut group, "reweave");
     load::<arc_swap::Atom>(&mut group, "arc-swap");
     load::<mutex::Atom>(&mut group, "mutex");
     load::<rwlock::Atom>(&mut group, "rwlock");
     group.finish();
 
     let mut group = c.benchmark_group("swap");
+    swap::<reweave::Atom>(&mut group, "reweave");
     swap::<arc_swap::Atom>(&mut group, "arc-swap");
     swap::<mutex::Atom>(&mut group, "mutex");
     swap::<rwlock::Atom>(&mut group, "rwlock");

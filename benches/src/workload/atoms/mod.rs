@@ -18,7 +18,7 @@ use super::repeat::repeat;
 use super::{Figure, Sample, Trial, Workload};
 use crate::Error;
 use crate::run::unknown_system;
-use crate::systems::{arc_swap, mutex, rwlock};
+use crate::systems::{arc_swap, mutex, reweave, rwlock};
 
 /// A system's shared number.
 pub trait Atom: Send + Sync + 'static {
@@ -60,7 +60,8 @@ impl fmt::Debug for System {
 }
 
 /// The systems that atoms run on, in the order of tables.
-pub static SYSTEMS: [System; 3] = [
+pub static SYSTEMS: [System; 4] = [
+    System { name: "reweave", about: "this project's atom", timed: timed::<reweave::Atom> },
     System { name: "arc-swap", about: "the crate arc-swap: `load` and `rcu`", timed: timed::<arc_swap::Atom> },
     System { name: "mutex", about: "a std::sync::Mutex around an Arc", timed: timed::<mutex::Atom> },
     System { name: "rwlock", about: "a std::sync::RwLock around an Arc", timed: timed::<rwlock::Atom> },

@@ -31,6 +31,7 @@ fn a_swap_gets_the_value_and_puts_its_own() {
         atom.swap(|value| value * 3);
         assert_eq!(atom.load(), 15);
     }
+    check::<reweave::Atom>();
     check::<arc_swap::Atom>();
     check::<mutex::Atom>();
     check::<rwlock::Atom>();

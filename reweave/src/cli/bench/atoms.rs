@@ -19,6 +19,7 @@ Workloads:
   atom-swap  replaces the value by one computed from it
 
 Systems:
+  reweave   this project's atom
   arc-swap  the crate arc-swap: `load` and `rcu`
   mutex     a std::sync::Mutex around an Arc
   rwlock    a std::sync::RwLock around an Arc
