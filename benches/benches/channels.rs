@@ -12,7 +12,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use reweave_benches::systems::{crossbeam, flume, kanal, std_mpsc};
+use reweave_benches::systems::{crossbeam, flume, kanal, reweave, std_mpsc};
 use reweave_benches::workload::channels::{Capacity, Channel, Select};
 
 /// How much a bounded channel holds.
@@ -46,6 +46,7 @@ fn choice<C: Select>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
 fn pairs(c: &mut Criterion) {
     let mut group = c.benchmark_group("pair/bounded");
     let bounded = Capacity::Bounded(BOUND);
+    pair::<reweave::Channel>(&mut group, "reweave", bounded);
     pair::<crossbeam::Channel>(&mut group, "crossbeam", bounded);
     pair::<kanal::Channel>(&mut group, "kanal", bounded);
     pair::<flume::Channel>(&mut group, "flume", bounded);
@@ -54,6 +55,7 @@ fn pairs(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("pair/unbounded");
     let unbounded = Capacity::Unbounded;
+    pair::<reweave::Channel>(&mut group, "reweave", unbounded);
     pair::<crossbeam::Channel>(&mut group, "crossbeam", unbounded);
     pair::<kanal::Channel>(&mut group, "kanal", unbounded);
     pair::<flume::Channel>(&mut group, "flume", unbounded);
@@ -64,6 +66,7 @@ fn pairs(c: &mut Criterion) {
 /// Choices between two channels.
 fn choices(c: &mut Criterion) {
     let mut group = c.benchmark_group("select");
+    choice::<reweave::Channel>(&mut group, "reweave");
     choice::<crossbeam::Channel>(&mut group, "crossbeam");
     choice::<flume::Channel>(&mut group, "flume");
     group.finish();

@@ -4,4 +4,8 @@ mod atom;
 mod stm;
 
 pub use atom::Atom;
+mod channel;
+mod stm;
+
+pub use channel::Channel;
 pub use stm::Accounts;

@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use super::{Figure, Sample, Trial, Workload};
 use crate::Error;
 use crate::run::unknown_system;
-use crate::systems::{crossbeam, flume, kanal, std_mpsc};
+use crate::systems::{crossbeam, flume, kanal, reweave, std_mpsc};
 
 mod ends;
 mod late;
@@ -134,7 +134,8 @@ impl fmt::Debug for System {
 type Timed = fn(&Channels, &'static str, &Trial) -> Result<Sample, Error>;
 
 /// The systems that channels run on, in the order of tables.
-pub static SYSTEMS: [System; 4] = [
+pub static SYSTEMS: [System; 5] = [
+    System { name: "reweave", about: "this project's channels", timed: selecting::<reweave::Channel> },
     System { name: "crossbeam", about: "the crate crossbeam-channel", timed: selecting::<crossbeam::Channel> },
     System { name: "kanal", about: "the crate kanal, which has no select", timed: shared::<kanal::Channel> },
     System { name: "flume", about: "the crate flume", timed: selecting::<flume::Channel> },

@@ -25,6 +25,7 @@ Workloads:
   rendezvous-late  the same without a buffer
 
 Systems:
+  reweave    this project's channels
   crossbeam  the crate crossbeam-channel
   kanal      the crate kanal, which has no select
   flume      the crate flume
