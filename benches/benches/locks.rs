@@ -4,7 +4,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use reweave_benches::systems::{mutex, parking_lot};
+use reweave_benches::systems::{mutex, parking_lot, reweave};
 use reweave_benches::workload::locks::Lock;
 
 fn lock<L: Lock>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
@@ -15,6 +15,7 @@ fn lock<L: Lock>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str) {
 /// Lock, count, unlock.
 fn locks(c: &mut Criterion) {
     let mut group = c.benchmark_group("lock");
+    lock::<reweave::Lock>(&mut group, "reweave");
     lock::<parking_lot::Lock>(&mut group, "parking_lot");
     lock::<mutex::Lock>(&mut group, "std");
     group.finish();

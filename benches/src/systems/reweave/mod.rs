@@ -1,11 +1,11 @@
 //! This project, a file for each part of it that has peers.
 
 mod atom;
+mod channel;
+mod lock;
 mod stm;
 
 pub use atom::Atom;
-mod channel;
-mod stm;
-
 pub use channel::Channel;
+pub use lock::Lock;
 pub use stm::Accounts;

@@ -16,7 +16,7 @@ use super::repeat::repeat;
 use super::{Figure, Sample, Trial, Workload};
 use crate::Error;
 use crate::run::unknown_system;
-use crate::systems::{mutex, parking_lot as parking};
+use crate::systems::{mutex, parking_lot as parking, reweave};
 
 /// A system's lock around a number.
 pub trait Lock: Send + Sync + 'static {
@@ -50,7 +50,8 @@ impl fmt::Debug for System {
 }
 
 /// The systems that locks run on, in the order of tables.
-pub static SYSTEMS: [System; 2] = [
+pub static SYSTEMS: [System; 3] = [
+    System { name: "reweave", about: "this project's lock", timed: timed::<reweave::Lock> },
     System { name: "parking_lot", about: "parking_lot::Mutex", timed: timed::<parking::Lock> },
     System { name: "std", about: "std::sync::Mutex", timed: timed::<mutex::Lock> },
 ];

@@ -18,6 +18,7 @@ Workloads:
   lock  takes the lock, adds one, releases it
 
 Systems:
+  reweave      this project's lock
   parking_lot  parking_lot::Mutex
   std          std::sync::Mutex
 
