@@ -305,7 +305,7 @@ fn sleep(
     limits: Limits,
     spin: &mut Spin,
 ) -> (Option<usize>, Option<Box<Deadlock>>) {
-    while waiter.trigger.signalled().is_none() && spin.pause() {}
+    while !waiter.is_decided() && spin.pause() {}
     if let Some(token) = waiter.trigger.signalled() {
         return (Some(token), None);
     }

@@ -88,6 +88,12 @@ struct Place {
     caches: Vec<usize>,
 }
 
+/// How many cpus the machine has online, whatever the calling thread may use; `None` where the system does not tell. Reads one
+/// file.
+pub(crate) fn online() -> Option<usize> {
+    sysfs::Tree::new(Path::new("/sys")).list("devices/system/cpu/online").ok().map(|cpus| cpus.len())
+}
+
 impl Topology {
     /// This machine, read from `/sys`, with the cpus that the calling thread may use.
     ///
