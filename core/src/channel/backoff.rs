@@ -32,8 +32,8 @@ impl Backoff {
         self.lost = (self.lost + 1).min(LONGEST);
     }
 
-    /// Another thread is between two steps of its operation: lets some time pass. `false` when that has been done for long
-    /// enough to say that it must have been preempted; the last pause has given the core away then.
+    /// Another thread is between two steps of its operation: lets some time pass. `false` when that has been done for
+    /// long enough to say that it must have been preempted; the last pause has given the core away then.
     #[cold]
     pub(super) fn unfinished(&mut self) -> bool {
         if self.spin.get_or_insert_with(Spin::new).pause() {

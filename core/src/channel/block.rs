@@ -1,11 +1,13 @@
 //! The blocks of an unbounded channel, and where they go when they have been read.
 //!
-//! A block is linked once, read once, and then *retired* by the receiver of its last slot, at which time receivers of earlier
-//! slots may still be reading theirs. They never announce themselves anywhere but in their slot's state, by a plain release store; so
-//! the retired block stays in a list until a later look finds all its slots read. Looks happen once a block, under a lock. A
-//! receiver that was preempted within its slot holds back that one block and nothing else.
+//! A block is linked once, read once, and then *retired* by the receiver of its last slot, at which time receivers of
+//! earlier slots may still be reading theirs. They never announce themselves anywhere but in their slot's state, by a
+//! plain release store; so the retired block stays in a list until a later look finds all its slots read. Looks
+//! happen once a block, under a lock. A receiver that was preempted within its slot holds back that one block and
+//! nothing else.
 //!
-//! A block that has been read serves again, so that a channel in balance allocates nothing; those beyond [`KEPT`] are freed.
+//! A block that has been read serves again, so that a channel in balance allocates nothing; those beyond [`KEPT`] are
+//! freed.
 
 use std::mem::MaybeUninit;
 use std::ptr;

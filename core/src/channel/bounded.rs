@@ -2,27 +2,29 @@
 //!
 //! # Positions and stamps
 //!
-//! `tail` is the position of the next send, `head` that of the next receive. A position is an index into the ring in its low
-//! bits, and above them the number of the lap. Between the two is one bit that is 0 in every position; in `tail` it is the
-//! mark *closed*. Each slot has a stamp that says which operation it waits for:
+//! `tail` is the position of the next send, `head` that of the next receive. A position is an index into the ring in
+//! its low bits, and above them the number of the lap. Between the two is one bit that is 0 in every position; in
+//! `tail` it is the mark *closed*. Each slot has a stamp that says which operation it waits for:
 //!
 //! | stamp of slot `i` | the slot | next |
 //! |---|---|---|
-//! | position `p` (with index `i`) | is empty, for the send of position `p` | the send moves `tail` from `p`, writes the value, stamps `p + 1` |
-//! | `p + 1` | holds the value of position `p` | the receive moves `head` from `p`, reads the value, stamps `p + 1 lap` |
+//! | position `p` (with index `i`) | is empty | the send of `p` moves `tail`, writes the value, stamps `p + 1` |
+//! | `p + 1` | holds the value of `p` | the receive of `p` moves `head`, reads the value, stamps `p + 1 lap` |
 //!
-//! Whoever moves `tail` (or `head`) away from a position, by a compare-and-swap, owns that position's slot until it stamps it.
-//! All arithmetic wraps: laps are a power of two, so a wrap of the machine word is the end of one more lap.
+//! Whoever moves `tail` (or `head`) away from a position, by a compare-and-swap, owns that position's slot until it
+//! stamps it. All arithmetic wraps: laps are a power of two, so a wrap of the machine word is the end of one more
+//! lap.
 //!
 //! # Invariants
 //!
-//! 1. *A slot has one owner*: the winner of the position that its stamp allows. So its cell is accessed by one thread at a time,
-//!    and each stamp's release store is read by the acquire load of the next owner.
-//! 2. *Close is a point in the order of sends*: the mark is set in the word that every send must move. A send that moved it
-//!    before is received or discarded; after it none succeeds.
-//! 3. *Nobody sleeps beside work*: what makes a receive possible is the move of `tail`, a read-modify-write, not the stamp
-//!    that follows; the look for waiters comes after it, and a waiter that has enlisted looks at `tail` and `head`, not at stamps (see
-//!    [`WaitList`]). A waiter that sees the move before the stamp retries; it never sleeps then. In the same way for sends.
+//! 1. *A slot has one owner*: the winner of the position that its stamp allows. So its cell is accessed by one thread
+//!    at a time, and each stamp's release store is read by the acquire load of the next owner.
+//! 2. *Close is a point in the order of sends*: the mark is set in the word that every send must move. A send that
+//!    moved it before is received or discarded; after it none succeeds.
+//! 3. *Nobody sleeps beside work*: what makes a receive possible is the move of `tail`, a read-modify-write, not the
+//!    stamp that follows; the look for waiters comes after it, and a waiter that has enlisted looks at `tail` and
+//!    `head`, not at stamps (see [`WaitList`]). A waiter that sees the move before the stamp retries; it never sleeps
+//!    then. In the same way for sends.
 //!
 //! The ring is Dmitry Vyukov's bounded MPMC queue; the mark in the tail is that of crossbeam-channel's array flavour.
 
@@ -55,7 +57,8 @@ pub(super) struct Ring<T> {
     mark: usize,
 }
 
-// SAFETY: a slot's cell is accessed by its one owner at a time (invariant 1), through whom values change threads: T is Send.
+// SAFETY: a slot's cell is accessed by its one owner at a time (invariant 1), through whom values change threads: T
+// is Send.
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}

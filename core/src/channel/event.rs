@@ -1,8 +1,9 @@
 //! Sending and receiving as events.
 //!
-//! A receive is notified, and then takes the value by itself; so a wait that ends otherwise has no value to lose. In a rendezvous
-//! channel, and for a blocked thread only, a sender puts the value into the receiver's entry, from which it is collected on leaving the
-//! list. A send keeps its value until it has happened; [`SendEvent::into_inner`] gives it back.
+//! A receive is notified, and then takes the value by itself; so a wait that ends otherwise has no value to lose. In
+//! a rendezvous channel, and for a blocked thread only, a sender puts the value into the receiver's entry, from which
+//! it is collected on leaving the list. A send keeps its value until it has happened; [`SendEvent::into_inner`] gives
+//! it back.
 
 use std::fmt;
 
@@ -13,8 +14,8 @@ use crate::seeded;
 
 /// The event that a value is sent: see [`Sender::send_event`](super::Sender::send_event).
 ///
-/// It happens once, with `Ok` when the value is sent and `Err` with the value when the channel is closed. Dropped before, it drops the
-/// value.
+/// It happens once, with `Ok` when the value is sent and `Err` with the value when the channel is closed. Dropped
+/// before, it drops the value.
 #[must_use = "an event does nothing until it is waited for"]
 pub struct SendEvent<'a, T> {
     shared: &'a Shared<T>,
@@ -104,7 +105,7 @@ impl<T> Event for SendEvent<'_, T> {
 
     fn pass_on(&mut self) {
         if let Flavour::Bounded(ring) = &self.shared.flavour {
-            ring.senders.wake_one_after_rmw();
+            ring.senders.pass_on();
         }
     }
 
@@ -188,8 +189,8 @@ impl<T> Event for RecvEvent<'_, T> {
             return;
         }
         match &self.shared.flavour {
-            Flavour::Bounded(ring) => ring.receivers.wake_one_after_rmw(),
-            Flavour::Unbounded(list) => list.receivers.wake_one_after_rmw(),
+            Flavour::Bounded(ring) => ring.receivers.pass_on(),
+            Flavour::Unbounded(list) => list.receivers.pass_on(),
             Flavour::Rendezvous(meeting) => meeting.pass_on_recv(),
         }
     }

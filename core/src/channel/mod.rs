@@ -6,29 +6,30 @@
 //! | [`unbounded`]`()` | any number | never | `None` |
 //! | [`rendezvous`]`()` | nothing: sender and receiver meet | for a receiver | `Some(0)` |
 //!
-//! Both sides can be cloned; each value goes to one receiver. Each side can wait in all the ways of the library: blocking, until a
-//! deadline, as a future, in a [`select!`](crate::select); and every wait takes part in cancellation.
+//! Both sides can be cloned; each value goes to one receiver. Each side can wait in all the ways of the library:
+//! blocking, until a deadline, as a future, in a [`select!`](crate::select); and every wait takes part in
+//! cancellation.
 //!
 //! # What holds
 //!
-//! 1. *Every value that was sent is received once, or dropped once.* A receive that times out, is cancelled, loses a select, or whose
-//!    future is dropped takes no value. A send that fails gives its value back.
-//! 2. *Order.* Values of one sending thread arrive in the order in which it sent them. What happened before a send is visible after its
-//!    receive.
-//! 3. *Close.* A channel is closed by either side, with a reason, or by the drop of the last handle of a side; the first counts, and
-//!    every error tells which it was. Nothing is sent after; what was sent before is received first, then every receive says that it
-//!    is closed. Nobody who waits misses it.
-//! 4. *The last receiver drops what is left*, before its own drop returns, each value once; a destructor that panics harms no other
-//!    value. No destructor, waker or other code of the user's runs under a lock of the channel.
+//! 1. *Every value that was sent is received once, or dropped once.* A receive that times out, is cancelled, loses a
+//!    select, or whose future is dropped takes no value. A send that fails gives its value back.
+//! 2. *Order.* Values of one sending thread arrive in the order in which it sent them. What happened before a send is
+//!    visible after its receive.
+//! 3. *Close.* A channel is closed by either side, with a reason, or by the drop of the last handle of a side; the
+//!    first counts, and every error tells which it was. Nothing is sent after; what was sent before is received
+//!    first, then every receive says that it is closed. Nobody who waits misses it.
+//! 4. *The last receiver drops what is left*, before its own drop returns, each value once; a destructor that panics
+//!    harms no other value. No destructor, waker or other code of the user's runs under a lock of the channel.
 //!
-//! Threads that wait are served in order of arrival, but a thread that comes when it need not wait may be faster than one that has
-//! just been woken. In a rendezvous channel a sender serves blocked threads before suspended tasks.
+//! Threads that wait are served in order of arrival, but a thread that comes when it need not wait may be faster than
+//! one that has just been woken. In a rendezvous channel a sender serves blocked threads before suspended tasks.
 //!
 //! # Structure
 //!
-//! [`Sender`] and [`Receiver`] are handles of a `Shared`, which has one of three flavours (`bounded.rs`, `unbounded.rs`,
-//! `rendezvous.rs`), each with its protocol in its head. `event.rs` says how each is waited for; what waiting is, is said in
-//! [`event`](crate::event). Costs and proofs are in `papers/channels.md`.
+//! [`Sender`] and [`Receiver`] are handles of a `Shared`, which has one of three flavours (`bounded.rs`,
+//! `unbounded.rs`, `rendezvous.rs`), each with its protocol in its head. `event.rs` says how each is waited for; what
+//! waiting is, is said in [`event`](crate::event). Costs and proofs are in `papers/channels.md`.
 //!
 //! # Examples
 //! ```
@@ -85,7 +86,8 @@ pub use sender::Sender;
 
 /// A channel that holds up to `capacity` values. `bounded(0)` is a [`rendezvous`], as in Go.
 ///
-/// Allocates its slots at once. A send and a receive that need not wait are one compare-and-swap each and allocate nothing.
+/// Allocates its slots at once. A send and a receive that need not wait are one compare-and-swap each and allocate
+/// nothing.
 ///
 /// # Panics
 /// When `capacity` slots do not fit into memory.
@@ -106,9 +108,11 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     }
 }
 
-/// A channel that holds any number of values: a send never waits, so nothing but memory limits how far senders run ahead.
+/// A channel that holds any number of values: a send never waits, so nothing but memory limits how far senders run
+/// ahead.
 ///
-/// A send and a receive that need not wait are one compare-and-swap each; an allocation is made once in 31 sends at most.
+/// A send and a receive that need not wait are one compare-and-swap each; an allocation is made once in 31 sends at
+/// most.
 ///
 /// # Examples
 /// ```

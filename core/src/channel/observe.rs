@@ -4,11 +4,12 @@
 macro_rules! common {
     ($handle:ident, $side:ident, $how:expr) => {
         impl<T> $handle<T> {
-            /// Closes the channel, unless it is closed already: the first reason wins. Tells whether this call closed it.
+            /// Closes the channel, unless it is closed already: the first reason wins. Tells whether this call closed
+            /// it.
             ///
             /// No value is sent after it; those sent before are still received, and then every receive says how and why
-            /// the channel was closed. Blocked sends end with their value and that same answer. In a rendezvous channel there is nothing to
-            /// drain. O(waiters).
+            /// the channel was closed. Blocked sends end with their value and that same answer. In a rendezvous
+            /// channel there is nothing to drain. O(waiters).
             pub fn close(&self, reason: impl Into<Reason>) -> bool {
                 self.shared.close($how, reason.into())
             }
@@ -23,7 +24,8 @@ macro_rules! common {
                 self.shared.len()
             }
 
-            /// Whether no value was in the channel, at some moment during the call. A rendezvous channel is always empty.
+            /// Whether no value was in the channel, at some moment during the call. A rendezvous channel is always
+            /// empty.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }

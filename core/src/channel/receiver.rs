@@ -16,8 +16,8 @@ use crate::Reason;
 use crate::event::{Limits, Waiting, wait_with};
 use crate::sync::Arc;
 
-/// The receiving side of a channel. Cloning gives another handle of the same side: each value goes to one of them. See the
-/// [module](super).
+/// The receiving side of a channel. Cloning gives another handle of the same side: each value goes to one of them.
+/// See the [module](super).
 pub struct Receiver<T> {
     pub(super) shared: Arc<Shared<T>>,
 }

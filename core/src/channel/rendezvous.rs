@@ -1,27 +1,27 @@
 //! The rendezvous flavour: no buffer; a sender and a receiver meet.
 //!
-//! Under one lock are the senders that wait, each with its value, and the receivers that wait, each with a place for one.
-//! Whoever comes second completes the exchange; by *winning the trigger* of the other, so that a wait which has just ended otherwise
-//! (another arm of a select, a deadline, a cancellation) takes no part.
+//! Under one lock are the senders that wait, each with its value, and the receivers that wait, each with a place for
+//! one. Whoever comes second completes the exchange; by *winning the trigger* of the other, so that a wait which has
+//! just ended otherwise (another arm of a select, a deadline, a cancellation) takes no part.
 //!
 //! | who comes | finds | does |
 //! |---|---|---|
 //! | receiver | a waiting sender | wins its trigger and takes entry and value out of the list |
 //! | sender | a receiver that is a blocked thread | wins its trigger and puts the value into its entry |
-//! | sender | a receiver that is a suspended task | enlists with its value, and notifies the task, which comes and takes it |
+//! | sender | a receiver that is a suspended task | enlists with its value, notifies the task, which takes it |
 //! | either | nobody | enlists |
 //!
-//! A value is put only where it is sure to be collected: a suspended task may be dropped instead. To take from one is safe: its
-//! send has happened then, whether it lives to see it or not.
+//! A value is put only where it is sure to be collected: a suspended task may be dropped instead. To take from one is
+//! safe: its send has happened then, whether it lives to see it or not.
 //!
 //! # Invariants
 //!
-//! 1. *A value is in one place*: in the event of a sender that is not enlisted, in its entry while it is, in the entry of the
-//!    receiver that it was given to, or with a receiver. Every move is made under the lock.
-//! 2. *A sender's entry is gone exactly if its value was taken*; a receiver's entry holds a value exactly if its trigger was
-//!    won for it. Each looks when it leaves the list ([`Meeting::leave_send`], [`Meeting::leave_recv`]).
-//! 3. *Nobody sleeps beside a partner*: entering the list and looking at the other is one step under the lock, so of two that
-//!    could meet the second sees the first.
+//! 1. *A value is in one place*: in the event of a sender that is not enlisted, in its entry while it is, in the
+//!    entry of the receiver that it was given to, or with a receiver. Every move is made under the lock.
+//! 2. *A sender's entry is gone exactly if its value was taken*; a receiver's entry holds a value exactly if its
+//!    trigger was won for it. Each looks when it leaves the list ([`Meeting::leave_send`], [`Meeting::leave_recv`]).
+//! 3. *Nobody sleeps beside a partner*: entering the list and looking at the other is one step under the lock, so of
+//!    two that could meet the second sees the first.
 //! 4. *A wait does not meet itself*: entries of one wait (a select that both sends and receives) do not see each other.
 //!
 //! No user code runs under the lock: values are moved there, never dropped, and wake-ups happen behind it.

@@ -25,7 +25,8 @@ common!(Sender, senders, How::BySender);
 impl<T> Sender<T> {
     /// Sends a value; blocks while there is no room (in a rendezvous channel, no receiver).
     ///
-    /// What this thread did before is visible to the receiver. Values of one thread are received in the order in which it sent them.
+    /// What this thread did before is visible to the receiver. Values of one thread are received in the order in
+    /// which it sent them.
     ///
     /// # Errors
     /// With the value: the channel is closed, or the current cancellation token was cancelled.
@@ -91,8 +92,8 @@ impl<T> Sender<T> {
 
     /// Sends a value if that is possible at once.
     ///
-    /// In a rendezvous channel it is if a thread is blocked in a receive. A task that is suspended in one does not count: it may be
-    /// dropped instead of going on.
+    /// In a rendezvous channel it is if a thread is blocked in a receive. A task that is suspended in one does not
+    /// count: it may be dropped instead of going on.
     ///
     /// # Errors
     /// With the value: there is no room, or the channel is closed.
@@ -119,8 +120,8 @@ impl<T> Sender<T> {
         Sending(Waiting::new(self.send_event(value)))
     }
 
-    /// The event that the value is sent, for [`select!`](crate::select). Where another event happens instead, it drops the value, unless
-    /// it is asked for it.
+    /// The event that the value is sent, for [`select!`](crate::select). Where another event happens instead, it
+    /// drops the value, unless it is asked for it.
     ///
     /// # Examples
     /// ```

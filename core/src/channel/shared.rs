@@ -2,9 +2,9 @@
 //!
 //! # Close
 //!
-//! A close is two steps under the lock of the record: the record is written, unless there is one, and the flavour is marked.
-//! So whoever sees the mark finds the record, and a close that comes second returns when the first has taken effect. Waiters are
-//! woken behind the lock.
+//! A close is two steps under the lock of the record: the record is written, unless there is one, and the flavour is
+//! marked. So whoever sees the mark finds the record, and a close that comes second returns when the first has taken
+//! effect. Waiters are woken behind the lock.
 
 use std::borrow::Cow;
 use std::mem::needs_drop;
@@ -27,7 +27,8 @@ pub(super) struct Refused<T> {
 pub(super) enum Refusal {
     /// No room, or no partner.
     Full,
-    /// It is not known whether there is room: another thread is in the middle of a receive, and seems to have been preempted.
+    /// It is not known whether there is room: another thread is in the middle of a receive, and seems to have been
+    /// preempted.
     Busy,
     Closed,
 }
@@ -35,7 +36,8 @@ pub(super) enum Refusal {
 /// Why there is no value.
 pub(super) enum Nothing {
     Empty,
-    /// It is not known whether there is one: another thread is in the middle of a send, and seems to have been preempted.
+    /// It is not known whether there is one: another thread is in the middle of a send, and seems to have been
+    /// preempted.
     Busy,
     /// None will come.
     Closed,
@@ -197,8 +199,8 @@ impl<T> Shared<T> {
     }
 }
 
-/// Drops a value; a panic of its destructor is contained (the panic hook has reported it by then), so that the others are
-/// dropped too. Not under the model checkers, which report by panicking.
+/// Drops a value; a panic of its destructor is contained (the panic hook has reported it by then), so that the others
+/// are dropped too. Not under the model checkers, which report by panicking.
 fn dispose<T>(value: T) {
     if needs_drop::<T>() && !MODELLED {
         contain(|| drop(value));

@@ -2,28 +2,30 @@
 //!
 //! # Positions
 //!
-//! `tail` is the position of the next send, `head` that of the next receive. [`LAP`] positions belong to a block: one for each
-//! slot, and a last one that belongs to no slot. While an end is at such a position its block is being changed: by the sender
-//! (or receiver) that has claimed the last slot, which everybody else at that end waits for. In `tail` the lowest bit is the mark
-//! *closed*, and the position is above it.
+//! `tail` is the position of the next send, `head` that of the next receive. [`LAP`] positions belong to a block: one
+//! for each slot, and a last one that belongs to no slot. While an end is at such a position its block is being
+//! changed: by the sender (or receiver) that has claimed the last slot, which everybody else at that end waits for.
+//! In `tail` the lowest bit is the mark *closed*, and the position is above it.
 //!
 //! | step | by | |
 //! |---|---|---|
-//! | `tail.word` from `p` to `p + 1` | a sender, by compare-and-swap | owns slot `p`: writes the value, then the slot's state |
+//! | `tail.word` from `p` to `p + 1` | a sender, by compare-and-swap | owns slot `p`: writes value, then state |
 //! | ... if slot `p` is the block's last | the same | sets `tail.block`, moves `tail.word` on, then links the block |
-//! | `head.word` from `p` to `p + 1` | a receiver, by compare-and-swap, if `p` is not the tail's | owns slot `p`: waits for its state, reads the value |
-//! | ... if slot `p` is the block's last | the same | waits for the link, sets `head.block`, moves `head.word` on; retires the block when it has read |
+//! | `head.word` from `p` to `p + 1` | a receiver, likewise, if `p` is not the tail's | owns slot `p`: awaits its state, reads |
+//! | ... if slot `p` is the block's last | the same | awaits the link, sets `head.block`, moves `head.word` on; reads, retires |
 //!
-//! `head.seen` is a position that the tail is known to have reached: as long as the head is before it, receivers do not touch
-//! the senders' cache line.
+//! `head.seen` is a position that the tail is known to have reached: as long as the head is before it, receivers do
+//! not touch the senders' cache line.
 //!
 //! # Invariants
 //!
-//! 1. *The block that goes with a claimed position is known*: who loads the position and then the block, and then moves the position
-//!    from the loaded value, had the right block. The block changes only between two moves of the position: a load that came
-//!    from an earlier block would contradict the acquire load of the position, and one from a later block the success of the
-//!    compare-and-swap. Only then is the block looked into; and it is not retired before this slot has been read.
-//! 2. *A slot has one writer and one reader*, the winners of its position; the state hands it over (see [`Slot`](super::block)).
+//! 1. *The block that goes with a claimed position is known*: who loads the position and then the block, and then
+//!    moves the position from the loaded value, had the right block. The block changes only between two moves of the
+//!    position: a load that came from an earlier block would contradict the acquire load of the position, and one
+//!    from a later block the success of the compare-and-swap. Only then is the block looked into; and it is not
+//!    retired before this slot has been read.
+//! 2. *A slot has one writer and one reader*, the winners of its position; the state hands it over (see
+//!    [`Slot`](super::block)).
 //! 3. *Close is a point in the order of sends*, and *nobody sleeps beside work*: as in the [ring](super::bounded).
 //!
 //! The list is the idea of crossbeam-channel's list flavour. It differs in that a receive makes one read-modify-write
@@ -68,7 +70,8 @@ pub(super) struct List<T> {
     pool: CachePadded<Pool<T>>,
 }
 
-// SAFETY: a slot's cell is accessed by its one owner at a time (invariant 2), through whom values change threads: T is Send.
+// SAFETY: a slot's cell is accessed by its one owner at a time (invariant 2), through whom values change threads: T
+// is Send.
 unsafe impl<T: Send> Send for List<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for List<T> {}
@@ -114,7 +117,8 @@ impl<T> List<T> {
             if offset + 1 == SLOTS && next.is_none() {
                 next = Some(self.pool.take());
             }
-            // Release and acquire: invariant 1. That it is a read-modify-write is what the look for waiters below rests on.
+            // Release and acquire: invariant 1. That it is a read-modify-write is what the look for waiters below
+            // rests on.
             match tail.word.compare_exchange(word, word.wrapping_add(ONE), Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     // SAFETY: the position is claimed, so this is its block, and it is alive (invariant 1).

@@ -1,4 +1,5 @@
-//! Channels on real threads: behaviour, drops, cancellation, and sequential laws. What interleavings can do is modelled.
+//! Channels on real threads: behaviour, drops, cancellation, and sequential laws. What interleavings can do is
+//! modelled.
 
 mod basics;
 mod cancelling;

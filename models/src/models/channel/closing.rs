@@ -38,10 +38,10 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "bounded-last-sender",
         property: "a receive that waits is ended by the drop of the last sender",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(4), Run::loom().deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["dropped first", "waited"],
         seeded: &[
-            Seeded { bug: "channel/last-sender-silent", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "channel/last-sender-silent", run: Run::loom_bounded(4), expect: "deadlock" },
             Seeded { bug: "channel/close-without-wake", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
         ],
         body: || last_sender(channel::bounded(1)),
@@ -49,9 +49,9 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "unbounded-last-sender",
         property: "a receive that waits is ended by the drop of the last sender",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(4), Run::loom().deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["dropped first", "waited"],
-        seeded: &[Seeded { bug: "channel/last-sender-silent", run: Run::loom(), expect: "deadlock" }],
+        seeded: &[Seeded { bug: "channel/last-sender-silent", run: Run::loom_bounded(4), expect: "deadlock" }],
         body: || last_sender(channel::unbounded()),
     },
     Model {
@@ -64,7 +64,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "bounded-last-receiver",
-        property: "a send that waits is ended by the drop of the last receiver and has its value; what is left is dropped once",
+        property: "the drop of the last receiver ends a send that waits, which has its value; the rest is dropped once",
         runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 3_000)],
         covers: &["refused"],
         seeded: &[Seeded { bug: "channel/discard-nothing", run: Run::loom_bounded(3), expect: "dropped once" }],

@@ -33,7 +33,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "rendezvous-timeout",
-        property: "a send has happened exactly if its value was received, though the deadlines of both may pass at any moment",
+        property: "a send has happened exactly if its value was received, whenever the deadlines of both pass",
         runs: &[Run::loom_bounded(3), Run::loom_bounded(5).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["met", "missed"],
         seeded: &[
@@ -69,7 +69,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "unbounded-dropped-task",
         property: "the notification of a task that is dropped goes to the next receiver",
-        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(5).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["raced"],
         seeded: &[Seeded { bug: "channel/no-pass-on", run: Run::loom_bounded(3), expect: "deadlock" }],
         body: || dropped_task(channel::unbounded()),

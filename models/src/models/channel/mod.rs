@@ -1,8 +1,8 @@
 //! Channels: transfer, close, waits that end otherwise, and selects, for each flavour.
 //!
-//! A lost wake-up shows as a deadlock; a value read before it was written, or a slot with two owners, as overlapping accesses to
-//! an instrumented cell; a value that is lost or doubled by counting. Deadlines may pass at any moment. A block of an
-//! unbounded channel has two slots under the checkers.
+//! A lost wake-up shows as a deadlock; a value read before it was written, or a slot with two owners, as overlapping
+//! accesses to an instrumented cell; a value that is lost or doubled by counting. Deadlines may pass at any moment. A
+//! block of an unbounded channel has two slots under the checkers.
 
 mod closing;
 mod crowd;
@@ -14,10 +14,18 @@ use reweave_core::channel::{Receiver, Sender};
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, UnsafeCell, thread};
 
+use super::linearizability;
 use crate::Model;
 
 /// The models of channels, file by file.
-pub const MODELS: &[&[Model]] = &[transfer::MODELS, closing::MODELS, leaving::MODELS, selecting::MODELS, crowd::MODELS];
+pub const MODELS: &[&[Model]] = &[
+    transfer::MODELS,
+    closing::MODELS,
+    leaving::MODELS,
+    selecting::MODELS,
+    crowd::MODELS,
+    linearizability::channel::MODELS,
+];
 
 /// A value whose content is watched by loom.
 struct Parcel(UnsafeCell<usize>);

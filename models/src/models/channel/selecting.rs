@@ -32,7 +32,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "select-given",
-        property: "a select that receives on two rendezvous channels takes from one sender, and the other still has its value",
+        property: "a select that receives on two rendezvous channels takes from one sender; the other has its value",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
         covers: &["left", "right"],
         seeded: &[
@@ -43,7 +43,7 @@ pub(super) const MODELS: &[Model] = &[
     },
     Model {
         name: "select-select",
-        property: "two selects that each send and receive on one rendezvous channel meet, one as sender and one as receiver",
+        property: "two selects that each send and receive on one rendezvous channel meet, one in each part",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
         covers: &["sent", "received"],
         seeded: &[

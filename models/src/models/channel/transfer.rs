@@ -33,7 +33,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "rendezvous-transfer",
         property: "of a sender and a receiver the second to come ends the wait of the first",
-        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(5).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["there", "waited"],
         seeded: &[
             Seeded { bug: "channel/enlist-without-look", run: Run::loom_bounded(3), expect: "deadlock" },
@@ -44,17 +44,17 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "bounded-wrap-1",
         property: "one slot serves one value after the other, in order",
-        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(1), Run::loom_bounded(2).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["in order"],
-        seeded: &[Seeded { bug: "channel/relaxed-empty", run: Run::loom_bounded(2), expect: "Causality violation" }],
+        seeded: &[Seeded { bug: "channel/relaxed-empty", run: Run::loom_bounded(1), expect: "Causality violation" }],
         body: || wrap(channel::bounded(1), 2),
     },
     Model {
         name: "bounded-wrap-2",
         property: "two slots serve one value after the other, in order",
-        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(1), Run::loom_bounded(2).deep(), Run::shuttle_pct(3, 3_000)],
         covers: &["in order"],
-        seeded: &[Seeded { bug: "channel/relaxed-empty", run: Run::loom_bounded(2), expect: "Causality violation" }],
+        seeded: &[Seeded { bug: "channel/relaxed-empty", run: Run::loom_bounded(1), expect: "Causality violation" }],
         body: || wrap(channel::bounded(2), 3),
     },
     Model {

@@ -3,6 +3,7 @@
 //! A new object is a file here, with its `MODELS` listed by its component, and a test on real threads. How to declare
 //! one is told in [`histories`](crate::histories).
 
+pub mod channel;
 pub mod mailbox;
 pub mod stm;
 pub mod trigger;
