@@ -8,6 +8,7 @@
 //! | [`lock`] | locks, readers and writers, semaphores, latches, barriers |
 //! | [`waitfor`] | who waits for whom, and which of the waits are deadlocks |
 //! | [`channel`] | bounded, unbounded and rendezvous channels, closed with a reason |
+//! | [`promise`] | a value that is there once, for any number of readers |
 //! | [`cancel`] | tokens that end waits, with a reason |
 //! | [`time`] | clocks and deadlines |
 //! | [`context`] | what surrounds a thread or task: token, clock, scheduler |
@@ -26,6 +27,7 @@ pub mod channel;
 pub mod context;
 pub mod event;
 pub mod lock;
+pub mod promise;
 pub mod reclaim;
 pub mod sync;
 pub mod time;

@@ -11,7 +11,8 @@
 use rustc_hash::FxHashMap;
 
 use super::change::Change;
-use super::watch::{Function, Watch, contained};
+use super::watch::{Function, Watch};
+use crate::reclaim::contain_unless_modelled as contained;
 use crate::seeded;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, ArcCell, Mutex, MutexGuard, fence_after_rmw};

@@ -9,11 +9,12 @@
 //! | being called by another thread | that thread, after the call | after that |
 //! | being called by the removing thread itself | this thread, after the call | at once |
 
-use crate::reclaim::contain;
+use crate::event::{self, Limits};
+use crate::reclaim::contain_unless_modelled as contained;
 use crate::seeded;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread};
-use crate::sync::{Arc, MODELLED, Mutex};
+use crate::sync::{Arc, Mutex};
 use crate::trigger::Trigger;
 
 /// The function of a watch.
@@ -106,7 +107,7 @@ impl<T> Watch<T> {
         drop(function);
         drop(start);
         if let Some(done) = done {
-            done.wait();
+            event::wait_signal(&done, Limits::unstoppable()).expect("nothing stops this wait");
         }
     }
 }
@@ -141,15 +142,5 @@ impl WatchHandle {
 impl std::fmt::Debug for WatchHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("WatchHandle")
-    }
-}
-
-/// Runs user code whose panic must not reach the delivering thread. Under a checker, which reports what it finds by
-/// panicking, panics pass.
-pub(super) fn contained(user_code: impl FnOnce()) {
-    if MODELLED {
-        user_code();
-    } else {
-        contain(user_code);
     }
 }

@@ -27,5 +27,5 @@ mod expired;
 mod tests;
 
 pub use domain::{Domain, Guard, Handle};
-pub(crate) use expired::contain;
 pub use expired::{Garbage, expire, reap};
+pub(crate) use expired::{contain, contain_unless_modelled};

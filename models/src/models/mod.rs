@@ -10,6 +10,7 @@ pub mod channel;
 pub mod event;
 pub mod linearizability;
 pub mod lock;
+pub mod promise;
 pub mod reclaim;
 pub mod stm;
 pub mod sync;
@@ -92,6 +93,7 @@ pub static ALL: &[Component] = &[
         ],
         trusted: &["bumpalo, whose memory is handed out uninstrumented"],
     },
+    Component { name: "promise", package: "reweave-core", models: &[promise::MODELS], waived: &[], trusted: &[] },
     Component {
         name: "atom",
         package: "reweave-core",
