@@ -108,11 +108,7 @@ const EXCEPTIONS: &[Exception] = &[
         names: &["parking_lot"],
         reason: "its locks are the system under test",
     },
-    Exception {
-        place: "benches/src/systems/arc_swap.rs",
-        names: &["arc_swap"],
-        reason: "it is the system under test",
-    },
+    Exception { place: "benches/src/systems/arc_swap.rs", names: &["arc_swap"], reason: "it is the system under test" },
     Exception {
         place: "benches/src/workload/atoms/",
         names: &["arc_swap"],
