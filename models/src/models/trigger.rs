@@ -81,11 +81,19 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "wait-any",
         property: "a wait for several has one winner, and the losers keep their signals",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[
+            Run::loom_bounded(3),
+            Run::loom().deep().may_be_cut_off("not seen to end in a minute"),
+            Run::shuttle_pct(3, 5_000),
+        ],
         covers: &["left won"],
         seeded: &[
-            Seeded { bug: "trigger/signal-without-wake", run: Run::loom(), expect: "deadlock" },
-            Seeded { bug: "trigger/withdraw-drops-signal", run: Run::loom(), expect: "the loser's signal was lost" },
+            Seeded { bug: "trigger/signal-without-wake", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded {
+                bug: "trigger/withdraw-drops-signal",
+                run: Run::loom_bounded(3),
+                expect: "the loser's signal was lost",
+            },
         ],
         body: wait_any_beside_one,
     },

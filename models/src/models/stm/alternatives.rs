@@ -2,18 +2,22 @@
 
 use reweave_stm::check;
 
-use super::{Pair, beside};
+use super::{Pair, UNBOUNDED, beside};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of alternatives.
 pub const MODELS: &[Model] = &[Model {
     name: "or-else",
     property: "a second branch commits only if the first would still give up, and without its writes",
-    runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+    runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
     covers: &["first branch", "second branch", "aborted"],
     seeded: &[
-        Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom(), expect: "an order that never was" },
-        Seeded { bug: "stm/or-else-keeps-writes", run: Run::loom(), expect: "a write of the branch that gave up" },
+        Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom_bounded(3), expect: "an order that never was" },
+        Seeded {
+            bug: "stm/or-else-keeps-writes",
+            run: Run::loom_bounded(3),
+            expect: "a write of the branch that gave up",
+        },
         Seeded {
             bug: "stm/or-else-keeps-writes",
             run: Run::shuttle_pct(3, 5_000),

@@ -3,7 +3,7 @@
 use reweave_core::sync::thread;
 use reweave_stm::{Attempt, Participant};
 
-use super::{Pair, beside, committed};
+use super::{Pair, UNBOUNDED, beside, committed};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of the commit protocol.
@@ -11,10 +11,10 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "write-skew",
         property: "of two transactions that each read what the other writes, one sees the other or aborts",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["one after the other", "one aborted"],
         seeded: &[
-            Seeded { bug: "stm/commit-without-validation", run: Run::loom(), expect: "write skew" },
+            Seeded { bug: "stm/commit-without-validation", run: Run::loom_bounded(3), expect: "write skew" },
             Seeded { bug: "stm/commit-without-validation", run: Run::shuttle_pct(3, 5_000), expect: "write skew" },
         ],
         body: write_skew,
@@ -22,9 +22,13 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "lost-update",
         property: "a counter ends at the number of increments that committed",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["all committed", "one aborted"],
-        seeded: &[Seeded { bug: "stm/commit-without-validation", run: Run::loom(), expect: "an update was lost" }],
+        seeded: &[Seeded {
+            bug: "stm/commit-without-validation",
+            run: Run::loom_bounded(3),
+            expect: "an update was lost",
+        }],
         body: lost_update,
     },
     Model {
@@ -45,12 +49,12 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "torn-read",
         property: "no body sees half of a commit, not even in an attempt that will abort",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["read before", "read after"],
         seeded: &[
-            Seeded { bug: "stm/read-without-recheck", run: Run::loom(), expect: "half of a commit" },
-            Seeded { bug: "stm/unlock-before-publish", run: Run::loom(), expect: "half of a commit" },
-            Seeded { bug: "stm/extend-without-validation", run: Run::loom(), expect: "half of a commit" },
+            Seeded { bug: "stm/read-without-recheck", run: Run::loom_bounded(3), expect: "half of a commit" },
+            Seeded { bug: "stm/unlock-before-publish", run: Run::loom_bounded(3), expect: "half of a commit" },
+            Seeded { bug: "stm/extend-without-validation", run: Run::loom_bounded(3), expect: "half of a commit" },
             Seeded {
                 bug: "stm/extend-without-validation",
                 run: Run::shuttle_pct(3, 5_000),
@@ -62,29 +66,33 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "doomed-reader",
         property: "a reader that sees the second of two commits sees the first, though both have the same tick",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw both", "saw neither", "aborted"],
         seeded: &[
-            Seeded { bug: "stm/extend-without-validation", run: Run::loom(), expect: "the effect without its cause" },
-            Seeded { bug: "stm/tie-ignores-owner", run: Run::loom(), expect: "the effect without its cause" },
-            Seeded { bug: "stm/read-the-future", run: Run::loom(), expect: "the effect without its cause" },
+            Seeded {
+                bug: "stm/extend-without-validation",
+                run: Run::loom_bounded(3),
+                expect: "the effect without its cause",
+            },
+            Seeded { bug: "stm/tie-ignores-owner", run: Run::loom_bounded(3), expect: "the effect without its cause" },
+            Seeded { bug: "stm/read-the-future", run: Run::loom_bounded(3), expect: "the effect without its cause" },
         ],
         body: doomed_reader,
     },
     Model {
         name: "own-tie",
         property: "a thread that recognises its own commit by its tick does not mistake another's for it",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw its own", "saw the other's"],
-        seeded: &[Seeded { bug: "stm/tie-ignores-owner", run: Run::loom(), expect: "halves of two commits" }],
+        seeded: &[Seeded { bug: "stm/tie-ignores-owner", run: Run::loom_bounded(3), expect: "halves of two commits" }],
         body: own_tie,
     },
     Model {
         name: "opposite-orders",
         property: "two commits that lock in opposite orders neither deadlock nor mix",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["both committed", "one gave way"],
-        seeded: &[Seeded { bug: "stm/ignore-locks", run: Run::loom(), expect: "Concurrent `unsync_load`" }],
+        seeded: &[Seeded { bug: "stm/ignore-locks", run: Run::loom_bounded(3), expect: "Concurrent `unsync_load`" }],
         body: opposite_orders,
     },
     Model {

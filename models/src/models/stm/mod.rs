@@ -19,6 +19,9 @@ use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
 use super::linearizability;
 use crate::Model;
 
+/// Why a complete exploration may be cut off.
+const UNBOUNDED: &str = "not seen to end since repeated loads are explored, too";
+
 /// The engine's models, file by file.
 pub const MODELS: &[&[Model]] = &[
     commit::MODELS,

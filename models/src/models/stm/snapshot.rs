@@ -2,7 +2,7 @@
 
 use reweave_core::sync::Arc;
 
-use super::{Pair, beside, committed};
+use super::{Pair, UNBOUNDED, beside, committed};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of snapshots.
@@ -10,12 +10,12 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "snapshot-instant",
         property: "a snapshot sees all of a commit or nothing of it",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["before", "after"],
         seeded: &[
-            Seeded { bug: "stm/keep-nothing", run: Run::loom(), expect: "was pruned" },
-            Seeded { bug: "stm/unlock-before-publish", run: Run::loom(), expect: "was pruned" },
-            Seeded { bug: "stm/snapshot-ignores-locks", run: Run::loom(), expect: "half of a commit" },
+            Seeded { bug: "stm/keep-nothing", run: Run::loom_bounded(3), expect: "was pruned" },
+            Seeded { bug: "stm/unlock-before-publish", run: Run::loom_bounded(3), expect: "was pruned" },
+            Seeded { bug: "stm/snapshot-ignores-locks", run: Run::loom_bounded(3), expect: "half of a commit" },
             Seeded { bug: "stm/stamp-without-fence", run: Run::loom_bounded(3), expect: "half of a commit" },
             Seeded { bug: "stm/keep-nothing", run: Run::shuttle_pct(3, 5_000), expect: "was pruned" },
         ],
@@ -32,9 +32,13 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "snapshot-recency",
         property: "a snapshot sees what its thread has committed before, and never less than the one before it",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw the other's commit", "saw its own only"],
-        seeded: &[Seeded { bug: "stm/stamp-leaves-clean", run: Run::loom(), expect: "an own commit was missed" }],
+        seeded: &[Seeded {
+            bug: "stm/stamp-leaves-clean",
+            run: Run::loom_bounded(3),
+            expect: "an own commit was missed",
+        }],
         body: snapshot_recency,
     },
     Model {

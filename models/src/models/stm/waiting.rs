@@ -4,7 +4,7 @@
 
 use reweave_stm::check;
 
-use super::{Pair, beside, committed};
+use super::{Pair, UNBOUNDED, beside, committed};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of waiting.
@@ -12,11 +12,11 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-commit",
         property: "who waits for a variable is woken by the commit that changes it",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
         seeded: &[
-            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom(), expect: "deadlock" },
-            Seeded { bug: "stm/forget-waiters", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "stm/forget-waiters", run: Run::loom_bounded(3), expect: "deadlock" },
             Seeded { bug: "stm/mark-before-enqueue", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: retry_commit,
@@ -36,11 +36,11 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-or-else",
         property: "who waits in both branches is woken by a change of either",
-        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
         seeded: &[
-            Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom(), expect: "deadlock" },
-            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom(), expect: "deadlock" },
+            Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "stm/mark-before-enqueue", run: Run::loom_bounded(3), expect: "deadlock" },
         ],
         body: retry_or_else,
     },
