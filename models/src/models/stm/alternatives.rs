@@ -9,7 +9,7 @@ use crate::{Model, Run, Seeded, cover};
 pub const MODELS: &[Model] = &[Model {
     name: "or-else",
     property: "a second branch commits only if the first would still give up, and without its writes",
-    runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+    runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
     covers: &["first branch", "second branch", "aborted"],
     seeded: &[
         Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom_bounded(3), expect: "an order that never was" },

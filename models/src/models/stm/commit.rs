@@ -11,7 +11,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "write-skew",
         property: "of two transactions that each read what the other writes, one sees the other or aborts",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["one after the other", "one aborted"],
         seeded: &[
             Seeded { bug: "stm/commit-without-validation", run: Run::loom_bounded(3), expect: "write skew" },
@@ -22,7 +22,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "lost-update",
         property: "a counter ends at the number of increments that committed",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["all committed", "one aborted"],
         seeded: &[Seeded {
             bug: "stm/commit-without-validation",
@@ -49,7 +49,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "torn-read",
         property: "no body sees half of a commit, not even in an attempt that will abort",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["read before", "read after"],
         seeded: &[
             Seeded { bug: "stm/read-without-recheck", run: Run::loom_bounded(3), expect: "half of a commit" },
@@ -66,7 +66,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "doomed-reader",
         property: "a reader that sees the second of two commits sees the first, though both have the same tick",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw both", "saw neither", "aborted"],
         seeded: &[
             Seeded {
@@ -82,7 +82,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "own-tie",
         property: "a thread that recognises its own commit by its tick does not mistake another's for it",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw its own", "saw the other's"],
         seeded: &[Seeded { bug: "stm/tie-ignores-owner", run: Run::loom_bounded(3), expect: "halves of two commits" }],
         body: own_tie,
@@ -90,7 +90,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "opposite-orders",
         property: "two commits that lock in opposite orders neither deadlock nor mix",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["both committed", "one gave way"],
         seeded: &[Seeded { bug: "stm/ignore-locks", run: Run::loom_bounded(3), expect: "Concurrent `unsync_load`" }],
         body: opposite_orders,

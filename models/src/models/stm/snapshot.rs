@@ -10,7 +10,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "snapshot-instant",
         property: "a snapshot sees all of a commit or nothing of it",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["before", "after"],
         seeded: &[
             Seeded { bug: "stm/keep-nothing", run: Run::loom_bounded(3), expect: "was pruned" },
@@ -32,7 +32,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "snapshot-recency",
         property: "a snapshot sees what its thread has committed before, and never less than the one before it",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["saw the other's commit", "saw its own only"],
         seeded: &[Seeded {
             bug: "stm/stamp-leaves-clean",

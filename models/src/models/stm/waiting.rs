@@ -12,7 +12,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-commit",
         property: "who waits for a variable is woken by the commit that changes it",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
         seeded: &[
             Seeded { bug: "stm/mark-before-enqueue", run: Run::loom_bounded(3), expect: "deadlock" },
@@ -36,7 +36,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "retry-or-else",
         property: "who waits in both branches is woken by a change of either",
-        runs: &[Run::loom_bounded(2), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(5), Run::loom().deep().may_be_cut_off(UNBOUNDED), Run::shuttle_pct(3, 5_000)],
         covers: &["ran once", "ran again"],
         seeded: &[
             Seeded { bug: "stm/or-else-forgets-reads", run: Run::loom_bounded(3), expect: "deadlock" },
