@@ -219,7 +219,10 @@ impl<T> Ring<T> {
 
     /// After enlisting: whether a send should be tried again (invariant 3).
     pub(super) fn push_looks_possible(&self) -> bool {
-        let tail = self.tail.load(Ordering::Relaxed);
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        if seeded("channel/send-ignores-mark") {
+            tail &= !self.mark;
+        }
         let head = self.head.load(Ordering::Relaxed);
         tail & self.mark != 0 || head.wrapping_add(self.lap()) != tail
     }

@@ -8,9 +8,12 @@
 use std::fmt;
 
 use super::error::{Closed, SendError};
+use super::rendezvous::Entrance;
 use super::shared::{Flavour, Nothing, Refusal, Refused, Shared};
+use super::unbounded::List;
 use crate::event::{Awaits, Event, Ticket, Waiter};
 use crate::seeded;
+use crate::sync::MODELLED;
 
 /// The event that a value is sent: see [`Sender::send_event`](super::Sender::send_event).
 ///
@@ -81,9 +84,12 @@ impl<T> Event for SendEvent<'_, T> {
                 true
             }
             Flavour::Rendezvous(meeting) => {
-                let (ticket, ready) = meeting.enter_send(waiter, value);
-                self.ticket = Some(ticket);
-                ready
+                match meeting.enter_send(waiter, value) {
+                    Entrance::Enlisted(ticket) => self.ticket = Some(ticket),
+                    Entrance::Met(()) => self.met = true,
+                    Entrance::Refused(value) => self.value = Some(value),
+                }
+                self.ticket.is_none()
             }
         }
     }
@@ -136,12 +142,30 @@ pub struct RecvEvent<'a, T> {
     ticket: Option<Ticket>,
     /// What a sender has put into the entry.
     given: Option<T>,
+    /// Nothing was there, and it is about to be looked for again.
+    missed: bool,
 }
 
 impl<'a, T> RecvEvent<'a, T> {
     #[inline]
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, ticket: None, given: None }
+        Self { shared, ticket: None, given: None, missed: false }
+    }
+
+    /// The event for one that has just found nothing.
+    pub(super) fn after_miss(shared: &'a Shared<T>) -> Self {
+        Self { shared, ticket: None, given: None, missed: true }
+    }
+
+    /// Receives again, where values are let gather in between.
+    fn pop_gathered(&mut self, list: &List<T>) -> Result<T, Nothing> {
+        list.gather();
+        let popped = list.pop();
+        if popped.is_ok() {
+            self.missed = false;
+            list.gathered();
+        }
+        popped
     }
 }
 
@@ -158,20 +182,40 @@ impl<T> Event for RecvEvent<'_, T> {
         if let Some(value) = self.given.take() {
             return Some(Ok(value));
         }
-        match self.shared.pop() {
+        let popped = match &self.shared.flavour {
+            Flavour::Unbounded(list) if self.missed && !MODELLED => self.pop_gathered(list),
+            _ => self.shared.pop(),
+        };
+        match popped {
             Ok(value) => Some(Ok(value)),
             Err(Nothing::Closed) => Some(Err(self.shared.closed())),
-            Err(Nothing::Empty | Nothing::Busy) => None,
+            Err(Nothing::Empty | Nothing::Busy) => {
+                self.missed = true;
+                None
+            }
         }
     }
 
     fn enlist(&mut self, waiter: &Waiter) -> bool {
-        let (ticket, ready) = match &self.shared.flavour {
-            Flavour::Bounded(ring) => (ring.receivers.push(waiter), ring.pop_looks_possible()),
-            Flavour::Unbounded(list) => (list.receivers.push(waiter), list.pop_looks_possible()),
-            Flavour::Rendezvous(meeting) => meeting.enter_recv(waiter),
+        self.missed = false;
+        let ready = match &self.shared.flavour {
+            Flavour::Bounded(ring) => {
+                self.ticket = Some(ring.receivers.push(waiter));
+                ring.pop_looks_possible()
+            }
+            Flavour::Unbounded(list) => {
+                self.ticket = Some(list.receivers.push(waiter));
+                list.pop_looks_possible()
+            }
+            Flavour::Rendezvous(meeting) => {
+                match meeting.enter_recv(waiter) {
+                    Entrance::Enlisted(ticket) => self.ticket = Some(ticket),
+                    Entrance::Met(value) => self.given = Some(value),
+                    Entrance::Refused(()) => {}
+                }
+                self.ticket.is_none()
+            }
         };
-        self.ticket = Some(ticket);
         ready && !seeded("channel/enlist-without-look")
     }
 

@@ -13,7 +13,7 @@ use super::observe::common;
 use super::shared::{Nothing, Shared};
 use super::within;
 use crate::Reason;
-use crate::event::{Limits, Waiting, wait_with};
+use crate::event::{Limits, Waiting, wait_on};
 use crate::sync::Arc;
 
 /// The receiving side of a channel. Cloning gives another handle of the same side: each value goes to one of them.
@@ -43,7 +43,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        match self.shared.pop() {
+        match self.shared.pop_or_wait() {
             Ok(value) => Ok(value),
             Err(nothing) => self.recv_slowly(nothing, Limits::default),
         }
@@ -55,7 +55,7 @@ impl<T> Receiver<T> {
     /// Closed and drained, cancelled, or the time has passed.
     #[inline]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvError> {
-        match self.shared.pop() {
+        match self.shared.pop_or_wait() {
             Ok(value) => Ok(value),
             Err(nothing) => self.recv_slowly(nothing, || within(timeout)),
         }
@@ -67,7 +67,7 @@ impl<T> Receiver<T> {
     /// Closed and drained, cancelled, or the deadline has passed.
     #[inline]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvError> {
-        match self.shared.pop() {
+        match self.shared.pop_or_wait() {
             Ok(value) => Ok(value),
             Err(nothing) => self.recv_slowly(nothing, || Limits::until(deadline)),
         }
@@ -78,7 +78,7 @@ impl<T> Receiver<T> {
         if let Nothing::Closed = nothing {
             return Err(Why::Closed(self.shared.closed()));
         }
-        match wait_with(self.recv_event(), limits()) {
+        match wait_on(RecvEvent::after_miss(&self.shared), limits()) {
             Ok(received) => received.map_err(Why::Closed),
             Err(stopped) => Err(Why::Stopped(stopped)),
         }

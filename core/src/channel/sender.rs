@@ -11,7 +11,7 @@ use super::future::Sending;
 use super::observe::common;
 use super::shared::{Refusal, Refused, Shared};
 use super::within;
-use crate::event::{Limits, Waiting, wait_with};
+use crate::event::{Limits, Waiting, wait_on};
 use crate::sync::Arc;
 use crate::{Reason, seeded};
 
@@ -44,7 +44,7 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        match self.shared.push(value) {
+        match self.shared.push_or_wait(value) {
             Ok(()) => Ok(()),
             Err(refused) => self.send_slowly(refused, Limits::default),
         }
@@ -56,7 +56,7 @@ impl<T> Sender<T> {
     /// With the value: closed, cancelled, or the time has passed.
     #[inline]
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendError<T>> {
-        match self.shared.push(value) {
+        match self.shared.push_or_wait(value) {
             Ok(()) => Ok(()),
             Err(refused) => self.send_slowly(refused, || within(timeout)),
         }
@@ -68,7 +68,7 @@ impl<T> Sender<T> {
     /// With the value: closed, cancelled, or the deadline has passed.
     #[inline]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendError<T>> {
-        match self.shared.push(value) {
+        match self.shared.push_or_wait(value) {
             Ok(()) => Ok(()),
             Err(refused) => self.send_slowly(refused, || Limits::until(deadline)),
         }
@@ -81,7 +81,7 @@ impl<T> Sender<T> {
             return Err(self.shared.closed_for_send(value));
         }
         let mut event = SendEvent::new(&self.shared, value);
-        match wait_with(&mut event, limits()) {
+        match wait_on(&mut event, limits()) {
             Ok(sent) => sent,
             Err(stopped) => {
                 let value = event.take_value().expect("a send that was stopped has its value");

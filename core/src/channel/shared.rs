@@ -83,6 +83,25 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Sends if that is possible at once and cheap to try. A sender that is going to wait if it fails meets a receiver when
+    /// it enlists: then it takes the lock once.
+    #[inline]
+    pub(super) fn push_or_wait(&self, value: T) -> Result<(), Refused<T>> {
+        match &self.flavour {
+            Flavour::Rendezvous(_) => Err(Refused { value, why: Refusal::Full }),
+            _ => self.push(value),
+        }
+    }
+
+    /// Receives if that is possible at once and cheap to try, as [`push_or_wait`](Self::push_or_wait) sends.
+    #[inline]
+    pub(super) fn pop_or_wait(&self) -> Result<T, Nothing> {
+        match &self.flavour {
+            Flavour::Rendezvous(_) => Err(Nothing::Empty),
+            _ => self.pop(),
+        }
+    }
+
     /// Receives if that is possible at once.
     #[inline]
     pub(super) fn pop(&self) -> Result<T, Nothing> {

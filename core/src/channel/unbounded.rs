@@ -38,7 +38,8 @@ use super::block::{Block, Pool, SLOTS};
 use super::shared::{Nothing, Refusal, Refused};
 use crate::event::WaitList;
 use crate::seeded;
-use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::hint;
 
 /// Positions that belong to a block.
 const LAP: usize = SLOTS + 1;
@@ -46,6 +47,8 @@ const LAP: usize = SLOTS + 1;
 const MARK: usize = 1;
 /// In a word: one position.
 const ONE: usize = 2;
+/// How many pauses values are let gather at most: about a microsecond.
+const LONGEST_GATHERING: u32 = 32;
 
 struct Tail<T> {
     /// Position and mark.
@@ -59,6 +62,8 @@ struct Head<T> {
     block: AtomicPtr<Block<T>>,
     /// A word, without the mark, that the tail has reached.
     seen: AtomicUsize,
+    /// How long receivers let values gather: see [`List::gather`].
+    patience: AtomicU32,
 }
 
 /// The unbounded flavour. See the [module](self).
@@ -85,6 +90,7 @@ impl<T> List<T> {
                 word: AtomicUsize::new(0),
                 block: AtomicPtr::new(first),
                 seen: AtomicUsize::new(0),
+                patience: AtomicU32::new(1),
             }),
             receivers: CachePadded::new(WaitList::new()),
             pool: CachePadded::new(Pool::new()),
@@ -212,6 +218,29 @@ impl<T> List<T> {
         };
         self.head.block.store(next, Ordering::Release);
         self.head.word.fetch_add(ONE, Ordering::Release);
+    }
+
+    /// Lets values gather, before a receiver that has found nothing looks again.
+    ///
+    /// Each look takes the cache line of the tail from the sender that is about to move it. A receiver that is faster than the
+    /// sender, and looks after every value, makes both pay for a line's round trip with each. So it pauses the longer, the
+    /// more it found of late when it had paused: in a stream of values it takes them by the dozen, and one that answers single
+    /// values does not wait.
+    pub(super) fn gather(&self) {
+        for _ in 0..self.head.patience.load(Ordering::Relaxed) {
+            hint::spin_loop();
+        }
+    }
+
+    /// After a receive for which values were let gather: whether that was worth it.
+    pub(super) fn gathered(&self) {
+        let head = &*self.head;
+        let more = head.seen.load(Ordering::Relaxed) != head.word.load(Ordering::Relaxed);
+        let patience = head.patience.load(Ordering::Relaxed);
+        let next = if more { (patience * 2).min(LONGEST_GATHERING) } else { (patience / 2).max(1) };
+        if next != patience {
+            head.patience.store(next, Ordering::Relaxed);
+        }
     }
 
     /// After enlisting: whether a receive should be tried again.

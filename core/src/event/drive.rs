@@ -125,11 +125,12 @@ pub fn wait_with<E: Event>(mut event: E, limits: Limits) -> Result<E::Output, St
     if let Some(output) = event.attempt() {
         return Ok(output);
     }
-    wait_slowly(event, limits)
+    wait_on(event, limits)
 }
 
+/// As [`wait_with`], for an event that has just been attempted in vain, or that can happen as it enlists.
 #[cold]
-fn wait_slowly<E: Event>(event: E, limits: Limits) -> Result<E::Output, Stopped> {
+pub(crate) fn wait_on<E: Event>(event: E, limits: Limits) -> Result<E::Output, Stopped> {
     let mut slot = Slot::new(event);
     drive(&mut Only(&mut slot), Order::Listed, limits)?;
     Ok(slot.into_outcome().expect("the driver ends with an event that has happened"))
@@ -141,7 +142,8 @@ pub(super) fn attempt(arms: &mut dyn Arms, order: Order) -> Option<usize> {
     (0..arms.len()).map(|position| sequence.get(position)).find(|&index| arms.arm(index).attempt())
 }
 
-/// Blocks until one of the events has happened, and returns its index.
+/// Blocks until one of the events has happened, and returns its index. The caller has attempted them, or they can happen as they
+/// enlist.
 pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result<usize, Stopped> {
     let mut wait = Blocked::new(arms, limits);
     let outcome = wait.run(order);
@@ -173,30 +175,46 @@ impl<'a> Blocked<'a> {
 
     fn run(&mut self, order: Order) -> Result<usize, Stopped> {
         let polls = (0..self.arms.len()).all(|index| self.arms.arm(index).polls());
+        // One that is dear to attempt may not have been attempted yet: it happens as it enlists, if it can.
+        if polls {
+            self.check_cancelled()?;
+        }
         loop {
+            if !(polls && self.spin.pause())
+                && let Some(index) = self.heed()?
+            {
+                return Ok(index);
+            }
             if let Some(index) = attempt(self.arms, order) {
                 return Ok(index);
             }
-            if let Some(cancelled) = self.cancellation.as_mut().and_then(Cancellation::attempt) {
-                return Err(Stopped::Cancelled(cancelled));
-            }
-            if polls && self.spin.pause() {
-                continue;
-            }
-            match self.sleep() {
-                TIMED_OUT => return Err(Stopped::TimedOut),
-                BROKEN => {
-                    let verdict = self.verdict.take();
-                    return Err(Stopped::Deadlock(verdict.expect("who breaks a wait leaves the verdict first")));
-                }
-                READY => self.look_again()?,
-                CANCELLED => {}
-                _ if seeded("event/attempt-others-first") => {}
-                // Invariant 3: the event that was signalled is the first to be attempted.
-                index if self.arms.arm(index).attempt() => return Ok(index),
-                index => self.owed.add(index),
-            }
+            self.check_cancelled()?;
         }
+    }
+
+    fn check_cancelled(&mut self) -> Result<(), Stopped> {
+        match self.cancellation.as_mut().and_then(Cancellation::attempt) {
+            Some(cancelled) => Err(Stopped::Cancelled(cancelled)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sleeps, and attempts the event that has woken it: its index if it has happened.
+    fn heed(&mut self) -> Result<Option<usize>, Stopped> {
+        match self.sleep() {
+            TIMED_OUT => return Err(Stopped::TimedOut),
+            BROKEN => {
+                let verdict = self.verdict.take();
+                return Err(Stopped::Deadlock(verdict.expect("who breaks a wait leaves the verdict first")));
+            }
+            READY => self.look_again()?,
+            CANCELLED => {}
+            _ if seeded("event/attempt-others-first") => {}
+            // Invariant 3: the event that was signalled is the first to be attempted.
+            index if self.arms.arm(index).attempt() => return Ok(Some(index)),
+            index => self.owed.add(index),
+        }
+        Ok(None)
     }
 
     /// Enlists, sleeps, leaves all lists; returns the token that decided the wait.

@@ -25,7 +25,7 @@ use super::Waiter;
 /// The place of a waiter in a list, to leave it again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ticket {
-    place: usize,
+    place: u32,
     /// Tells it from those who had the place before and will have it after.
     number: u64,
 }
@@ -34,25 +34,26 @@ pub struct Ticket {
 #[derive(Debug)]
 pub struct WaitQueue<P = ()> {
     places: Vec<Place<P>>,
-    /// The ends of the list, or [`NOWHERE`].
-    first: usize,
-    last: usize,
+    /// The ends of the list, or [`NOWHERE`]. Numbers of places, not of machine words, so that the list's head is small: it
+    /// goes from core to core with the lock.
+    first: u32,
+    last: u32,
     /// The first of the places that are not used, linked by `next`.
-    free: usize,
-    len: usize,
+    free: u32,
+    len: u32,
     arrivals: u64,
 }
 
 #[derive(Debug)]
 struct Place<P> {
     number: u64,
-    previous: usize,
-    next: usize,
+    previous: u32,
+    next: u32,
     entry: Option<(Waiter, P)>,
 }
 
 /// No place.
-const NOWHERE: usize = usize::MAX;
+const NOWHERE: u32 = u32::MAX;
 
 impl<P> Default for WaitQueue<P> {
     fn default() -> Self {
@@ -73,18 +74,19 @@ impl<P> WaitQueue<P> {
         let new = Place { number, previous: self.last, next: NOWHERE, entry: Some((waiter.clone(), with)) };
         let place = match self.free {
             NOWHERE => {
+                let place = u32::try_from(self.places.len()).ok().filter(|&place| place != NOWHERE);
                 self.places.push(new);
-                self.places.len() - 1
+                place.expect("fewer than 4,294,967,295 wait for one thing")
             }
             free => {
-                self.free = self.places[free].next;
-                self.places[free] = new;
+                self.free = self.places[free as usize].next;
+                self.places[free as usize] = new;
                 free
             }
         };
         match self.last {
             NOWHERE => self.first = place,
-            last => self.places[last].next = place,
+            last => self.places[last as usize].next = place,
         }
         self.last = place;
         self.len += 1;
@@ -93,7 +95,7 @@ impl<P> WaitQueue<P> {
 
     /// Removes the entry of this ticket, if it is still there. O(1).
     pub fn remove(&mut self, ticket: Ticket) -> Option<P> {
-        let place = self.places.get(ticket.place)?;
+        let place = self.places.get(ticket.place as usize)?;
         (place.number == ticket.number && place.entry.is_some()).then(|| self.unlink(ticket.place).1)
     }
 
@@ -106,11 +108,11 @@ impl<P> WaitQueue<P> {
     pub fn pop_if(&mut self, mut accept: impl FnMut(&Waiter, &mut P) -> bool) -> Option<(Waiter, P)> {
         let mut place = self.first;
         while place != NOWHERE {
-            let (waiter, with) = self.places[place].entry.as_mut().expect("a linked place is used");
+            let (waiter, with) = self.places[place as usize].entry.as_mut().expect("a linked place is used");
             if accept(waiter, with) {
                 return Some(self.unlink(place));
             }
-            place = self.places[place].next;
+            place = self.places[place as usize].next;
         }
         None
     }
@@ -127,29 +129,29 @@ impl<P> WaitQueue<P> {
     pub fn iter(&self) -> impl Iterator<Item = (&Waiter, &P)> {
         let mut place = self.first;
         std::iter::from_fn(move || {
-            let here = self.places.get(place)?;
+            let here = self.places.get(place as usize)?;
             place = here.next;
             here.entry.as_ref().map(|(waiter, with)| (waiter, with))
         })
     }
 
-    /// The first entry for which `choose` yields something: that, and what the entry has. It stays in the list. O(n).
-    pub fn find<R>(&mut self, mut choose: impl FnMut(&Waiter) -> Option<R>) -> Option<(R, &mut P)> {
+    /// The first entry that `accept` accepts. That of a blocked thread stays: it comes to take it out. That of a suspended task,
+    /// which may never come, is taken out and returned. O(n).
+    pub fn serve(&mut self, mut accept: impl FnMut(&Waiter, &mut P) -> bool) -> Option<(Waiter, P)> {
         let mut place = self.first;
-        let chosen = loop {
-            let (waiter, _) = self.places.get(place)?.entry.as_ref().expect("a linked place is used");
-            if let Some(chosen) = choose(waiter) {
-                break chosen;
+        while place != NOWHERE {
+            let (waiter, with) = self.places[place as usize].entry.as_mut().expect("a linked place is used");
+            if accept(waiter, with) {
+                return if waiter.attends() { None } else { Some(self.unlink(place)) };
             }
-            place = self.places[place].next;
-        };
-        let (_, with) = self.places[place].entry.as_mut().expect("a linked place is used");
-        Some((chosen, with))
+            place = self.places[place as usize].next;
+        }
+        None
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether nobody waits.
@@ -157,20 +159,20 @@ impl<P> WaitQueue<P> {
         self.len == 0
     }
 
-    fn unlink(&mut self, place: usize) -> (Waiter, P) {
-        let Place { previous, next, .. } = self.places[place];
+    fn unlink(&mut self, place: u32) -> (Waiter, P) {
+        let Place { previous, next, .. } = self.places[place as usize];
         match previous {
             NOWHERE => self.first = next,
-            previous => self.places[previous].next = next,
+            previous => self.places[previous as usize].next = next,
         }
         match next {
             NOWHERE => self.last = previous,
-            next => self.places[next].previous = previous,
+            next => self.places[next as usize].previous = previous,
         }
-        self.places[place].next = self.free;
+        self.places[place as usize].next = self.free;
         self.free = place;
         self.len -= 1;
-        self.places[place].entry.take().expect("a linked place is used")
+        self.places[place as usize].entry.take().expect("a linked place is used")
     }
 }
 

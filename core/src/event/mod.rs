@@ -53,6 +53,7 @@ use crate::trigger::{Claim, Trigger};
 pub(crate) use arm::Arms;
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
+pub(crate) use drive::wait_on;
 pub use drive::{Limits, wait, wait_signal, wait_with};
 pub use list::{Ticket, WaitList, WaitQueue};
 pub use order::Order;
@@ -91,6 +92,9 @@ pub trait Event {
     /// From here on until `delist` the source signals the waiter at the next change after which an attempt may succeed. Where
     /// an attempt can fail although something is there (a value that is being written), the event looks ready for as long as something that was announced
     /// has not been taken: the notification for it may have been used up by an attempt that came too early.
+    ///
+    /// A source may also let the event happen right here, if another wait can serve it: it then [claims](Waiter::claim) this waiter
+    /// before it takes anything, does not list it, keeps what the event yields for the next attempt, and says that it is ready.
     ///
     /// Dropped without `delist` (a future that was forgotten), an event may leave its entry behind; the memory safety of a source must not depend on
     /// `delist`. What a source writes to belongs to the entry, never to the waiter's stack.

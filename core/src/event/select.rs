@@ -236,7 +236,9 @@ impl<'a, T> Select<'a, T> {
 
     fn wait_within(&mut self, limits: Limits) -> Result<(usize, T), Stopped> {
         assert!(self.arms.len() > 0 || limits.deadline.is_some(), "a select among no events never ends");
-        self.suspended.abandon(&mut self.arms);
+        if let Some(happened) = self.attempt() {
+            return Ok(happened);
+        }
         let index = drive(&mut self.arms, self.order, limits)?;
         Ok(self.taken(index))
     }

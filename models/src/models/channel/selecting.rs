@@ -53,6 +53,21 @@ pub(super) const MODELS: &[Model] = &[
         body: select_select,
     },
     Model {
+        name: "select-send-or-recv",
+        property: "a select that sends on one rendezvous channel and receives on another does one of the two",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["sent", "received"],
+        seeded: &[
+            Seeded { bug: "channel/meet-though-decided", run: Run::loom_bounded(2), expect: "one event happened" },
+            Seeded {
+                bug: "channel/meet-though-decided",
+                run: Run::shuttle_pct(3, 3_000),
+                expect: "one event happened",
+            },
+        ],
+        body: select_send_or_recv,
+    },
+    Model {
         name: "select-bounded-send",
         property: "a select that waits for room or a value gets whichever comes, and only that",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
@@ -118,6 +133,22 @@ fn select_given() {
     let got = got.unwrap();
     assert_eq!(got, sent, "a value was sent and not received, or the reverse");
     cover(if got == 1 { "left" } else { "right" });
+}
+
+fn select_send_or_recv() {
+    let ((there_tx, there), (here_tx, here)) = (channel::rendezvous(), channel::rendezvous());
+    let receiver = elsewhere(there, receive);
+    let sender = elsewhere((here_tx, 2), offer);
+    let got = select! {
+        biased;
+        sent = there_tx.send_event(Parcel::new(1)) => { sent.unwrap(); 0 },
+        parcel = here.recv_event() => parcel.unwrap().open(),
+    };
+    drop((there_tx, here));
+    let (received, sent, got) = (receiver.join().unwrap(), sender.join().unwrap(), got.unwrap());
+    let expected = if got == 0 { (1, 0) } else { (0, 2) };
+    assert_eq!((received, sent), expected, "one event happened, the other did not");
+    cover(if got == 0 { "sent" } else { "received" });
 }
 
 /// Sends or receives once, on one channel: what it received, if it did.
