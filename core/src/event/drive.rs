@@ -192,9 +192,14 @@ impl<'a> Blocked<'a> {
                 READY => self.look_again()?,
                 CANCELLED => {}
                 _ if seeded("event/attempt-others-first") => {}
-                // Invariant 3: the event that was signalled is the first to be attempted.
-                index if self.arms.arm(index).attempt() => return Ok(index),
-                index => self.owed.add(index),
+                index => {
+                    // Invariant 3: owed from now on, whether the attempt fails or panics; and the event that was
+                    // signalled is the first to be attempted.
+                    self.owed.add(index);
+                    if self.arms.arm(index).attempt() {
+                        return Ok(index);
+                    }
+                }
             }
         }
     }
@@ -232,8 +237,13 @@ impl<'a> Blocked<'a> {
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        if let Some(enlisted) = self.enlisted.take() {
+        if let Some(enlisted) = self.enlisted.take()
+            && !seeded("event/unwind-silently")
+        {
             enlisted.abandon(self.arms, &mut self.cancellation);
+        }
+        // A wait that was driven to its end has settled and owes nothing.
+        if !seeded("event/unwind-owing") {
             self.owed.settle(self.arms, None);
         }
     }

@@ -38,7 +38,7 @@ pub static ALL: &[Component] = &[
         waived: &[],
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
-    Component { name: "event", package: "reweave-core", models: &[event::MODELS], waived: &[], trusted: &[] },
+    Component { name: "event", package: "reweave-core", models: event::MODELS, waived: &[], trusted: &[] },
     Component { name: "cancel", package: "reweave-core", models: &[cancel::MODELS], waived: &[], trusted: &[] },
     Component {
         name: "time",
