@@ -4,7 +4,12 @@
 //! one is told in [`histories`](crate::histories).
 
 pub mod channel;
+pub mod gates;
+mod held;
+pub mod lock;
 pub mod mailbox;
+pub mod rw;
+pub mod semaphore;
 pub mod stm;
 pub mod trigger;
 
