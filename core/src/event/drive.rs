@@ -60,7 +60,7 @@ impl Limits {
 }
 
 impl Waiter {
-    pub(super) fn new(attends: bool) -> Self {
+    pub(crate) fn new(attends: bool) -> Self {
         Self { trigger: Arc::new(Trigger::new()), token: 0, attends }
     }
 
@@ -72,12 +72,6 @@ impl Waiter {
     /// The same waiter for a timer, whose signal means that the deadline has passed.
     pub(crate) fn timed_out(&self) -> Self {
         self.with_token(TIMED_OUT)
-    }
-
-    /// A waiter that nobody waits with.
-    #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
-    pub(crate) fn for_tests() -> Self {
-        Self::new(true)
     }
 
     /// Ends the wait to break a deadlock, unless it is decided; tells whether it did.
