@@ -60,7 +60,7 @@ impl Limits {
 }
 
 impl Waiter {
-    pub(super) fn new(attends: bool) -> Self {
+    pub(crate) fn new(attends: bool) -> Self {
         Self { trigger: Arc::new(Trigger::new()), token: 0, attends }
     }
 
@@ -72,12 +72,6 @@ impl Waiter {
     /// The same waiter for a timer, whose signal means that the deadline has passed.
     pub(crate) fn timed_out(&self) -> Self {
         self.with_token(TIMED_OUT)
-    }
-
-    /// A waiter that nobody waits with.
-    #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
-    pub(crate) fn for_tests() -> Self {
-        Self::new(true)
     }
 
     /// Ends the wait to break a deadlock, unless it is decided; tells whether it did.
@@ -210,9 +204,14 @@ impl<'a> Blocked<'a> {
             READY => self.look_again()?,
             CANCELLED => {}
             _ if seeded("event/attempt-others-first") => {}
-            // Invariant 3: the event that was signalled is the first to be attempted.
-            index if self.arms.arm(index).attempt() => return Ok(Some(index)),
-            index => self.owed.add(index),
+            index => {
+                // Invariant 3: owed from now on, whether the attempt fails or panics; and the event that was signalled is
+                // the first to be attempted.
+                self.owed.add(index);
+                if self.arms.arm(index).attempt() {
+                    return Ok(Some(index));
+                }
+            }
         }
         Ok(None)
     }
@@ -250,8 +249,13 @@ impl<'a> Blocked<'a> {
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        if let Some(enlisted) = self.enlisted.take() {
+        if let Some(enlisted) = self.enlisted.take()
+            && !seeded("event/unwind-silently")
+        {
             enlisted.abandon(self.arms, &mut self.cancellation);
+        }
+        // A wait that was driven to its end has settled and owes nothing.
+        if !seeded("event/unwind-owing") {
             self.owed.settle(self.arms, None);
         }
     }

@@ -44,7 +44,11 @@ impl Enlisted {
 
     /// Decides the wait, unless that has happened, and leaves all lists; returns the token that decided it.
     pub(super) fn leave(&self, arms: &mut dyn Arms, cancellation: &mut Option<Cancellation>, why: usize) -> usize {
-        let token = self.waiter.close(why);
+        let token = if seeded("event/leave-undecided") {
+            self.waiter.trigger().signalled().unwrap_or(why)
+        } else {
+            self.waiter.close(why)
+        };
         if !seeded("event/stay-listed") {
             for index in 0..self.events {
                 arms.arm(index).delist();
@@ -63,20 +67,28 @@ impl Enlisted {
     }
 }
 
-/// The events whose source has woken this waiter for something that it then could not take.
+/// The events whose source has woken this waiter for something that it has not taken.
 #[derive(Debug, Default)]
-pub(super) struct Owed(Vec<usize>);
+pub(super) struct Owed {
+    /// The one that woke it last: most waits owe no other, and allocate nothing for it.
+    latest: Option<usize>,
+    earlier: Vec<usize>,
+}
 
 impl Owed {
+    /// The source of this event has woken the waiter. What it then takes is not owed: see [`settle`](Self::settle).
     pub(super) fn add(&mut self, index: usize) {
-        if !self.0.contains(&index) {
-            self.0.push(index);
+        if let Some(before) = self.latest.replace(index)
+            && before != index
+        {
+            self.earlier.retain(|&earlier| earlier != index);
+            self.earlier.push(before);
         }
     }
 
     /// At the end of a wait: whatever was not used in the end goes to another waiter.
     pub(super) fn settle(&mut self, arms: &mut dyn Arms, happened: Option<usize>) {
-        for index in self.0.drain(..) {
+        for index in self.earlier.drain(..).chain(self.latest.take()) {
             if Some(index) != happened && !seeded("event/forget-what-is-owed") {
                 arms.arm(index).pass_on();
             }

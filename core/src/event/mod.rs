@@ -74,11 +74,8 @@ pub trait Event {
 
     /// Whether the driver may call [`attempt`](Event::attempt) in a short loop before it enlists: so it should, if a failing
     /// attempt only reads.
-    const POLLS: bool = true;
-
-    /// [`POLLS`](Event::POLLS) of this very event, where events of one type differ in it.
     fn polls(&self) -> bool {
-        Self::POLLS
+        true
     }
 
     /// Makes the event happen now, if it can, and takes what it yields. Never blocks.
@@ -225,7 +222,6 @@ pub struct Map<E, F> {
 
 impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
     type Output = R;
-    const POLLS: bool = E::POLLS;
 
     fn polls(&self) -> bool {
         self.event.polls()
@@ -259,7 +255,6 @@ impl<E: Event, F: FnMut(E::Output) -> R, R> Event for Map<E, F> {
 /// An event that may be absent: `None` never happens. In a select, an arm that is switched on and off.
 impl<E: Event> Event for Option<E> {
     type Output = E::Output;
-    const POLLS: bool = E::POLLS;
 
     fn polls(&self) -> bool {
         self.as_ref().is_none_or(Event::polls)
@@ -292,7 +287,6 @@ impl<E: Event> Event for Option<E> {
 
 impl<E: Event + ?Sized> Event for &mut E {
     type Output = E::Output;
-    const POLLS: bool = E::POLLS;
 
     fn polls(&self) -> bool {
         (**self).polls()

@@ -120,11 +120,12 @@ impl Suspended {
             enlisted.leave(arms, &mut self.cancellation, token);
             self.enlisted = None;
             if token < arms.len() {
-                // Invariant 3: the event that was signalled is the first to be attempted.
+                // Invariant 3: owed from now on, whether the attempt fails or panics; and the event that was signalled is
+                // the first to be attempted.
+                self.owed.add(token);
                 if arms.arm(token).attempt() {
                     return Some(Poll::Ready(Ok(token)));
                 }
-                self.owed.add(token);
             }
         }
         if let Some(index) = attempt(arms, order) {

@@ -76,6 +76,10 @@ impl RawLock {
     pub(super) fn try_fast(&self) -> bool {
         // Acquire pairs with the release of whoever held it before.
         let success = if seeded("lock/relaxed-acquire") { Ordering::Relaxed } else { Ordering::Acquire };
+        if seeded("lock/take-without-comparing") && self.word.load(Ordering::Relaxed) == 0 {
+            self.word.swap(me(), success);
+            return true;
+        }
         self.word.compare_exchange(0, me(), success, Ordering::Relaxed).is_ok()
     }
 
@@ -84,6 +88,10 @@ impl RawLock {
         let success = if seeded("lock/relaxed-acquire") { Ordering::Relaxed } else { Ordering::Acquire };
         let mut word = self.word.load(Ordering::Relaxed);
         while word & OWNER == 0 && (word & RESERVED == 0 || impatient) {
+            if seeded("lock/take-without-comparing") {
+                self.word.swap(word & WAITERS | me(), success);
+                return true;
+            }
             match self.word.compare_exchange(word, word & WAITERS | me(), success, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,

@@ -80,6 +80,11 @@ pub(super) enum Mode {
     Write,
 }
 
+/// What a reader counts for.
+fn one_reader() -> u64 {
+    if seeded("rwlock/readers-uncounted") { 0 } else { 1 }
+}
+
 fn writer() -> u64 {
     WRITER | u64::from(Agent::current().number())
 }
@@ -105,7 +110,7 @@ impl RawRwLock {
         while word & (WRITER | WAITERS) == 0 {
             assert!(word & COUNT < COUNT, "{} has 4,294,967,295 readers", self.what());
             // Acquire pairs with the last writer's release.
-            match self.word.compare_exchange(word, word + 1, Ordering::Acquire, Ordering::Relaxed) {
+            match self.word.compare_exchange(word, word + one_reader(), Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -143,7 +148,7 @@ impl RawRwLock {
     pub(super) fn release_read(&self) {
         // Release pairs with the acquire of the next writer.
         let order = if seeded("rwlock/relaxed-read-release") { Ordering::Relaxed } else { Ordering::Release };
-        let word = self.word.fetch_sub(1, order);
+        let word = self.word.fetch_sub(one_reader(), order);
         if word & WAITERS != 0 && word & COUNT == 1 && !seeded("rwlock/last-reader-calls-nobody") {
             self.settle();
         }
@@ -260,7 +265,7 @@ impl<'a> RwAcquiring<'a> {
                     return false;
                 }
                 let taken = match self.mode {
-                    Mode::Read => word + 1,
+                    Mode::Read => word + one_reader(),
                     Mode::Write => word | writer(),
                 };
                 // Acquire, as in `try_acquire`. Only releases by readers can come between.

@@ -55,8 +55,10 @@ impl At {
 impl Event for At {
     type Output = Instant;
 
-    // To look at the clock again and again brings it no nearer.
-    const POLLS: bool = false;
+    /// To look at the clock again and again brings it no nearer.
+    fn polls(&self) -> bool {
+        false
+    }
 
     fn attempt(&mut self) -> Option<Instant> {
         self.instant.filter(|&instant| instant <= self.clock.now())
@@ -127,7 +129,9 @@ struct Never;
 impl Event for Never {
     type Output = std::convert::Infallible;
 
-    const POLLS: bool = false;
+    fn polls(&self) -> bool {
+        false
+    }
 
     fn attempt(&mut self) -> Option<Self::Output> {
         None

@@ -115,7 +115,9 @@ pub struct Tick<'a> {
 impl Event for Tick<'_> {
     type Output = Instant;
 
-    const POLLS: bool = At::POLLS;
+    fn polls(&self) -> bool {
+        self.at.polls()
+    }
 
     fn attempt(&mut self) -> Option<Instant> {
         let due = self.at.attempt()?;

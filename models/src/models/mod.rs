@@ -18,6 +18,7 @@ pub mod team;
 pub mod time;
 pub mod trigger;
 pub mod waitfor;
+mod wakers;
 
 /// All components, in the order of the matrix.
 pub static ALL: &[Component] = &[
@@ -38,12 +39,18 @@ pub static ALL: &[Component] = &[
         waived: &[],
         trusted: &["that a parked thread is woken by unpark, and that the wakers it is given wake"],
     },
-    Component { name: "event", package: "reweave-core", models: &[event::MODELS], waived: &[], trusted: &[] },
-    Component { name: "cancel", package: "reweave-core", models: &[cancel::MODELS], waived: &[], trusted: &[] },
+    Component { name: "event", package: "reweave-core", models: event::MODELS, waived: &[], trusted: &[] },
+    Component {
+        name: "cancel",
+        package: "reweave-core",
+        models: &[cancel::MODELS, linearizability::cancel::MODELS],
+        waived: &[],
+        trusted: &[],
+    },
     Component {
         name: "time",
         package: "reweave-core",
-        models: &[time::MODELS],
+        models: &[time::MODELS, linearizability::time::MODELS],
         waived: &[],
         trusted: &["the system's clock, and that a thread parked until a deadline is woken then"],
     },
@@ -93,7 +100,13 @@ pub static ALL: &[Component] = &[
         ],
         trusted: &["bumpalo, whose memory is handed out uninstrumented"],
     },
-    Component { name: "promise", package: "reweave-core", models: &[promise::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "promise",
+        package: "reweave-core",
+        models: &[promise::MODELS, linearizability::promise::MODELS],
+        waived: &[],
+        trusted: &[],
+    },
     Component {
         name: "atom",
         package: "reweave-core",

@@ -6,12 +6,13 @@
 use reweave_core::atom::{Atom, Change, NotSet};
 use reweave_core::sync::{Arc, UnsafeCell, thread};
 
+use super::linearizability;
 use crate::{Model, Run, Seeded, cover};
 
 mod watches;
 
 /// The atom's models, file by file.
-pub const MODELS: &[&[Model]] = &[CHANGES, watches::MODELS];
+pub const MODELS: &[&[Model]] = &[CHANGES, watches::MODELS, linearizability::atom::MODELS];
 
 /// Changes against changes and the validator.
 const CHANGES: &[Model] = &[

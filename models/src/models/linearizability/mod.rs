@@ -3,9 +3,18 @@
 //! A new object is a file here, with its `MODELS` listed by its component, and a test on real threads. How to declare
 //! one is told in [`histories`](crate::histories).
 
+pub mod atom;
+pub mod cancel;
 pub mod channel;
+pub mod gates;
+mod held;
+pub mod lock;
 pub mod mailbox;
+pub mod promise;
+pub mod rw;
+pub mod semaphore;
 pub mod stm;
+pub mod time;
 pub mod trigger;
 
 /// The scenarios that the models under shuttle choose from.

@@ -10,7 +10,18 @@ mod mixed;
 mod rw;
 mod semaphore;
 
+use super::linearizability;
 use crate::Model;
 
 /// The models of locks.
-pub const MODELS: &[&[Model]] = &[exclusive::MODELS, rw::MODELS, semaphore::MODELS, gates::MODELS, mixed::MODELS];
+pub const MODELS: &[&[Model]] = &[
+    exclusive::MODELS,
+    rw::MODELS,
+    semaphore::MODELS,
+    gates::MODELS,
+    mixed::MODELS,
+    linearizability::lock::MODELS,
+    linearizability::rw::MODELS,
+    linearizability::semaphore::MODELS,
+    linearizability::gates::MODELS,
+];

@@ -1,4 +1,5 @@
-//! The transaction engine: its commit protocol, snapshots, waiting, alternatives and reclamation.
+//! The transaction engine: its commit protocol, snapshots, waiting, alternatives and reclamation; and transactions
+//! together with what stands beside them in `core`.
 //!
 //! Most models are the client of two threads and two variables, explored completely and without a bound, with two
 //! transactions a thread wherever ties of clock or owner matter. Threads take part explicitly, so that enrolling adds no
@@ -10,6 +11,7 @@ mod fences;
 mod mixed;
 mod reclamation;
 mod snapshot;
+mod together;
 mod waiting;
 
 use reweave_core::reclaim::Domain;
@@ -31,6 +33,7 @@ pub const MODELS: &[&[Model]] = &[
     alternatives::MODELS,
     reclamation::MODELS,
     mixed::MODELS,
+    together::MODELS,
     linearizability::stm::MODELS,
 ];
 

@@ -1,7 +1,7 @@
 //! The waiting layer: the driver and the list of waiters, over the smallest source there is, a counter of permits.
 //!
-//! A lost wake-up or notification shows as a deadlock. What hand-over adds (a source that gives something to a waiter by winning
-//! its trigger) is modelled with the rendezvous channel, which does it.
+//! A lost wake-up or notification shows as a deadlock. A source that hands over, by winning a waiter's trigger, is modelled
+//! in its smallest form here, and with the rendezvous channel, which does it.
 
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -14,8 +14,14 @@ use reweave_core::sync::{Arc, UnsafeCell, thread};
 
 use crate::{Model, Run, Seeded, cover};
 
-/// The models of the waiting layer.
-pub const MODELS: &[Model] = &[
+mod handing;
+mod unwinding;
+
+/// The models of the waiting layer, file by file.
+pub const MODELS: &[&[Model]] = &[WAITS, handing::MODELS, unwinding::MODELS];
+
+/// Waits that end by their event, a deadline, a token, or not at all.
+const WAITS: &[Model] = &[
     Model {
         name: "wait",
         property: "a thread that waits is woken by what it waits for, and sees what came before",
