@@ -259,7 +259,7 @@ quickcheck! {
 
     /// Places are in order of arrival, also of those that come back to theirs.
     fn places_keep_their_order(comings: Vec<bool>) -> bool {
-        let waiter = crate::event::Waiter::for_tests();
+        let waiter = crate::event::Waiter::idle();
         let mut line = Places::new();
         let mut called = Vec::new();
         for (arrival, comes_back) in comings.into_iter().enumerate() {

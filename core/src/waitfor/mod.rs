@@ -15,7 +15,7 @@
 //! | `One(a)` | `a` is in it |
 //! | `All(a, b, ..)` | one of them is in it |
 //! | `Any(a, b, ..)` | there are some, and all are in it |
-//! | `Unknown` | never |
+//! | `Unknown`, `Open` | never |
 //!
 //! A set is *stuck* if each of its members waits with all its arms blocked by the set. The union of stuck sets is
 //! stuck, so there is a greatest one; it is found by taking out whoever is not blocked until nobody is left to take
@@ -57,15 +57,19 @@
 //! `papers/waitfor.md`.
 
 mod analysis;
+mod declared;
 mod entries;
 mod graph;
+mod join;
 mod report;
 mod watch;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
+pub use declared::{Declared, ended_by};
 pub use graph::{Break, Graph};
 pub(crate) use graph::{recording, watching};
+pub use join::join;
 pub use report::{Blocked, Deadlock, Report};
 pub use watch::Watch;
