@@ -8,8 +8,9 @@
 use std::fmt;
 
 use super::error::{Closed, SendError};
+use super::record::{Receives, Sends};
 use super::shared::{Flavour, Nothing, Refusal, Refused, Shared};
-use crate::event::{Awaits, Event, Ticket, Waiter};
+use crate::event::{Awaits, Event, Source, Ticket, Waiter};
 use crate::seeded;
 
 /// The event that a value is sent: see [`Sender::send_event`](super::Sender::send_event).
@@ -24,12 +25,13 @@ pub struct SendEvent<'a, T> {
     ticket: Option<Ticket>,
     /// The value was taken from the list.
     met: bool,
+    wait: Sends<'a>,
 }
 
 impl<'a, T> SendEvent<'a, T> {
     #[inline]
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
-        Self { shared, value: Some(value), ticket: None, met: false }
+        Self { shared, value: Some(value), ticket: None, met: false, wait: Sends(&shared.record) }
     }
 
     /// The value, if it has not been sent.
@@ -110,7 +112,11 @@ impl<T> Event for SendEvent<'_, T> {
     }
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.shared.describe("send"))
+        self.wait.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.wait)
     }
 }
 
@@ -136,12 +142,13 @@ pub struct RecvEvent<'a, T> {
     ticket: Option<Ticket>,
     /// What a sender has put into the entry.
     given: Option<T>,
+    wait: Receives<'a>,
 }
 
 impl<'a, T> RecvEvent<'a, T> {
     #[inline]
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, ticket: None, given: None }
+        Self { shared, ticket: None, given: None, wait: Receives(&shared.record) }
     }
 }
 
@@ -196,7 +203,11 @@ impl<T> Event for RecvEvent<'_, T> {
     }
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.shared.describe("receive"))
+        self.wait.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.wait)
     }
 }
 
