@@ -8,14 +8,19 @@
 //! One counter. A member adds one when it has prepared (release: its preparation is behind it) and goes to work when it reads
 //! that all have (acquire: theirs is too). A team that cannot be started whole is called off by adding more than any team
 //! can count, so that those who wait go home.
+//!
+//! Each member is an agent of its own, made before its thread is started; so the wait-for graph sees for whom the one who
+//! waits for the team waits.
 
 use std::any::Any;
 use std::error::Error;
 use std::{fmt, io};
 
+use reweave_core::context::Agent;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, MODELLED, hint, thread};
+use reweave_core::waitfor;
 
 /// How often a waiting member looks at the barrier before it gives its core to another.
 const SPINS_BEFORE_YIELD: u32 = if MODELLED { 1 } else { 100 };
@@ -51,6 +56,7 @@ pub fn run<T: Send + 'static>(
     let mut threads = Vec::with_capacity(members);
     for member in 0..members {
         let (barrier_there, duties) = (barrier.clone(), duties.clone());
+        let agent = Agent::fresh();
         let body = move || {
             let preparing = std::panic::AssertUnwindSafe(|| duties.0(member));
             let prepared = std::panic::catch_unwind(preparing);
@@ -60,11 +66,11 @@ pub fn run<T: Send + 'static>(
             }
             complete.then(|| duties.1(member))
         };
-        match thread::try_spawn(format!("team-{member}"), body) {
-            Ok(handle) => threads.push(handle),
+        match thread::try_spawn(format!("team-{member}"), move || agent.run(body)) {
+            Ok(handle) => threads.push((agent, handle)),
             Err(cause) => {
                 barrier.call_off();
-                for thread in threads {
+                for (_, thread) in threads {
                     drop(thread.join());
                 }
                 return Err(StartError { started: member, members, cause });
@@ -72,7 +78,11 @@ pub fn run<T: Send + 'static>(
         }
     }
     let worked = |result: Option<T>| result.expect("a team that was started whole is not called off");
-    Ok(threads.into_iter().map(|thread| thread.join().map(worked)).collect())
+    let joined = threads.into_iter().enumerate().map(|(member, (agent, thread))| {
+        let what = format_args!("the end of member {member} of its team");
+        waitfor::join(what, agent, || thread.join()).map(worked)
+    });
+    Ok(joined.collect())
 }
 
 /// Where members wait for each other.
@@ -127,6 +137,9 @@ impl Error for StartError {
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests {
+    use reweave_core::lock::Lock;
+    use reweave_core::waitfor::{Break, Graph};
+
     use super::*;
 
     #[test]
@@ -158,6 +171,39 @@ mod tests {
     #[test]
     fn a_team_of_nobody_has_no_results() {
         assert!(run(0, |_| (), |member| member).unwrap().is_empty());
+    }
+
+    #[test]
+    fn whoever_waits_for_a_member_is_in_the_graph() {
+        let graph = Graph::new();
+        graph.switch_on();
+        let (checked, lock) = (graph.clone(), Arc::new(Lock::new(())));
+        let checking = thread::spawn(move || {
+            loop {
+                let mut report = checked.check_and(Break::One);
+                if let Some(deadlock) = report.deadlocks.pop() {
+                    return deadlock;
+                }
+                thread::yield_now();
+            }
+        });
+        let _entered = graph.enter();
+        let held = lock.lock();
+        let theirs = (graph.clone(), lock.clone());
+        // It waits for a lock that whoever waits for the team holds.
+        let work = move |_| {
+            let _entered = theirs.0.enter();
+            theirs.1.acquire().is_ok()
+        };
+        let acquired = run(1, |_| (), work).unwrap().pop().unwrap().unwrap();
+        drop(held);
+        let deadlock = checking.join().unwrap();
+        assert!(!acquired);
+        assert!(deadlock.is_cycle());
+        assert!(
+            deadlock.to_string().contains("the end of member 0 of its team, which thread \"team-0\""),
+            "{deadlock}"
+        );
     }
 
     #[test]

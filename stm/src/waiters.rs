@@ -108,7 +108,7 @@ impl Waiting<'_> {
 
     /// Blocks until one of the variables has changed, or, within `limits`, something else ends the wait.
     pub(crate) fn wait(&self, limits: Limits) -> Result<(), Stopped> {
-        event::wait_signal(&self.trigger, limits).map(|_| ())
+        event::wait_signal(&self.trigger, "a change of what a transaction has read", limits).map(|_| ())
     }
 }
 

@@ -107,7 +107,7 @@ impl<T> Watch<T> {
         drop(function);
         drop(start);
         if let Some(done) = done {
-            event::wait_signal(&done, Limits::unstoppable()).expect("nothing stops this wait");
+            event::wait_signal(&done, "a watcher's last call", Limits::unstoppable()).expect("nothing stops this wait");
         }
     }
 }

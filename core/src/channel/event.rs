@@ -8,10 +8,11 @@
 use std::fmt;
 
 use super::error::{Closed, SendError};
+use super::record::{Receives, Sends};
 use super::rendezvous::Entrance;
 use super::shared::{Flavour, Nothing, Refusal, Refused, Shared};
 use super::unbounded::List;
-use crate::event::{Awaits, Event, Ticket, Waiter};
+use crate::event::{Awaits, Event, Source, Ticket, Waiter};
 use crate::seeded;
 use crate::sync::MODELLED;
 
@@ -27,12 +28,13 @@ pub struct SendEvent<'a, T> {
     ticket: Option<Ticket>,
     /// The value was taken from the list.
     met: bool,
+    wait: Sends<'a>,
 }
 
 impl<'a, T> SendEvent<'a, T> {
     #[inline]
     pub(super) fn new(shared: &'a Shared<T>, value: T) -> Self {
-        Self { shared, value: Some(value), ticket: None, met: false }
+        Self { shared, value: Some(value), ticket: None, met: false, wait: Sends(&shared.record) }
     }
 
     /// The value, if it has not been sent.
@@ -116,7 +118,11 @@ impl<T> Event for SendEvent<'_, T> {
     }
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.shared.describe("send"))
+        self.wait.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.wait)
     }
 }
 
@@ -144,17 +150,18 @@ pub struct RecvEvent<'a, T> {
     given: Option<T>,
     /// Nothing was there, and it is about to be looked for again.
     missed: bool,
+    wait: Receives<'a>,
 }
 
 impl<'a, T> RecvEvent<'a, T> {
     #[inline]
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
-        Self { shared, ticket: None, given: None, missed: false }
+        Self { shared, ticket: None, given: None, missed: false, wait: Receives(&shared.record) }
     }
 
     /// The event for one that has just found nothing.
     pub(super) fn after_miss(shared: &'a Shared<T>) -> Self {
-        Self { shared, ticket: None, given: None, missed: true }
+        Self { shared, ticket: None, given: None, missed: true, wait: Receives(&shared.record) }
     }
 
     /// Receives again, where values are let gather in between.
@@ -240,7 +247,11 @@ impl<T> Event for RecvEvent<'_, T> {
     }
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.shared.describe("receive"))
+        self.wait.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.wait)
     }
 }
 

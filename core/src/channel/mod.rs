@@ -59,6 +59,7 @@ mod event;
 mod future;
 mod observe;
 mod receiver;
+mod record;
 mod rendezvous;
 mod sender;
 mod shared;

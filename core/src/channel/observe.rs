@@ -2,7 +2,7 @@
 
 /// Gives a handle the methods that senders and receivers have in common.
 macro_rules! common {
-    ($handle:ident, $side:ident, $how:expr) => {
+    ($handle:ident, $count:ident, $side:expr, $how:expr) => {
         impl<T> $handle<T> {
             /// Closes the channel, unless it is closed already: the first reason wins. Tells whether this call closed
             /// it.
@@ -56,9 +56,44 @@ macro_rules! common {
             }
         }
 
+        impl<T> $handle<T> {
+            /// Declares that the current agent alone uses this handle, for as long as it is held: see [`Held`].
+            ///
+            /// Once all handles of a channel are held, on both sides, the [wait-for graph](crate::waitfor) knows who
+            /// could end a wait on it, and finds deadlocks that go through it. To send and to receive costs the same.
+            ///
+            /// # Examples
+            /// ```
+            /// use reweave_core::channel;
+            /// use reweave_core::sync::thread;
+            ///
+            /// let (tx, rx) = channel::rendezvous();
+            /// let sender = thread::spawn(move || {
+            ///     let tx = tx.hold();
+            ///     tx.send("hello").unwrap();
+            /// });
+            /// let rx = rx.hold();
+            /// assert_eq!(rx.recv(), Ok("hello"));
+            /// sender.join().unwrap();
+            /// ```
+            pub fn hold(self) -> Held<Self> {
+                Held::new(self)
+            }
+        }
+
+        impl<T> Notes for $handle<T> {
+            fn note(&self, holder: Agent) {
+                self.shared.record.note($side, holder);
+            }
+
+            fn erase(&self, holder: Agent) {
+                self.shared.record.erase($side, holder);
+            }
+        }
+
         impl<T> Clone for $handle<T> {
             fn clone(&self) -> Self {
-                Shared::<T>::arrive(&self.shared.$side);
+                Shared::<T>::arrive(&self.shared.record.$count);
                 Self { shared: self.shared.clone() }
             }
         }

@@ -10,11 +10,14 @@ use super::error::{How, RecvError, TryRecvError, Why};
 use super::event::RecvEvent;
 use super::future::Receiving;
 use super::observe::common;
+use super::record::Side;
 use super::shared::{Nothing, Shared};
 use super::within;
 use crate::Reason;
+use crate::context::Agent;
 use crate::event::{Limits, Waiting, wait_on};
 use crate::sync::Arc;
+use crate::waitfor::{Held, Notes};
 
 /// The receiving side of a channel. Cloning gives another handle of the same side: each value goes to one of them.
 /// See the [module](super).
@@ -22,7 +25,7 @@ pub struct Receiver<T> {
     pub(super) shared: Arc<Shared<T>>,
 }
 
-common!(Receiver, receivers, How::ByReceiver);
+common!(Receiver, receivers, Side::Receivers, How::ByReceiver);
 
 impl<T> Receiver<T> {
     /// Receives a value; blocks while there is none.
@@ -141,7 +144,7 @@ impl<T> Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if Shared::<T>::leave(&self.shared.receivers) {
+        if Shared::<T>::leave(&self.shared.record.receivers) {
             self.shared.close(How::ReceiversDropped, How::ReceiversDropped.reason());
             self.shared.discard();
         }

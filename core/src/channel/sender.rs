@@ -9,10 +9,13 @@ use super::error::{How, SendError, TrySendError};
 use super::event::SendEvent;
 use super::future::Sending;
 use super::observe::common;
+use super::record::Side;
 use super::shared::{Refusal, Refused, Shared};
 use super::within;
+use crate::context::Agent;
 use crate::event::{Limits, Waiting, wait_on};
 use crate::sync::Arc;
+use crate::waitfor::{Held, Notes};
 use crate::{Reason, seeded};
 
 /// The sending side of a channel. Cloning gives another handle of the same side; see the [module](super).
@@ -20,7 +23,7 @@ pub struct Sender<T> {
     pub(super) shared: Arc<Shared<T>>,
 }
 
-common!(Sender, senders, How::BySender);
+common!(Sender, senders, Side::Senders, How::BySender);
 
 impl<T> Sender<T> {
     /// Sends a value; blocks while there is no room (in a rendezvous channel, no receiver).
@@ -144,7 +147,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if Shared::<T>::leave(&self.shared.senders) && !seeded("channel/last-sender-silent") {
+        if Shared::<T>::leave(&self.shared.record.senders) && !seeded("channel/last-sender-silent") {
             self.shared.close(How::SendersDropped, How::SendersDropped.reason());
         }
     }

@@ -1,4 +1,4 @@
-//! What the handles of a channel share: its flavour, how many handles there are, and how it was closed.
+//! What the handles of a channel share: its flavour, and the record of its handles and of how it was closed.
 //!
 //! # Close
 //!
@@ -10,12 +10,13 @@ use std::borrow::Cow;
 use std::mem::needs_drop;
 
 use super::bounded::Ring;
-use super::error::{Closed, How, Named, SendError};
+use super::error::{Closed, How, SendError};
+use super::record::Record;
 use super::rendezvous::Meeting;
 use super::unbounded::List;
 use crate::reclaim::contain;
+use crate::sync::MODELLED;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{MODELLED, Mutex};
 use crate::{Reason, seeded};
 
 /// A value that was not taken, and why.
@@ -51,26 +52,13 @@ pub(super) enum Flavour<T> {
 
 pub(super) struct Shared<T> {
     pub(super) flavour: Flavour<T>,
-    pub(super) senders: AtomicUsize,
-    pub(super) receivers: AtomicUsize,
-    about: Mutex<About>,
-}
-
-#[derive(Default)]
-struct About {
-    name: Option<Cow<'static, str>>,
-    closed: Option<Closed>,
+    pub(super) record: Record,
 }
 
 impl<T> Shared<T> {
     /// A channel with one handle on each side.
     pub(super) fn new(flavour: Flavour<T>) -> Self {
-        Self {
-            flavour,
-            senders: AtomicUsize::new(1),
-            receivers: AtomicUsize::new(1),
-            about: Mutex::new(About::default()),
-        }
+        Self { flavour, record: Record::new() }
     }
 
     /// Sends if that is possible at once.
@@ -115,7 +103,7 @@ impl<T> Shared<T> {
     /// Closes, unless that has happened before.
     pub(super) fn close(&self, how: How, reason: Reason) -> bool {
         {
-            let mut about = self.about.lock();
+            let mut about = self.record.about.lock();
             if about.closed.is_some() {
                 return false;
             }
@@ -140,7 +128,7 @@ impl<T> Shared<T> {
     /// How it was closed; to be called by those who have seen that it is.
     #[cold]
     pub(super) fn closed(&self) -> Closed {
-        self.about.lock().closed.clone().expect("a channel is marked closed when the record has been written")
+        self.record.about.lock().closed.clone().expect("a channel is marked closed when the record has been written")
     }
 
     #[cold]
@@ -173,18 +161,12 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn set_name(&self, name: Cow<'static, str>) {
-        let before = self.about.lock().name.replace(name);
+        let before = self.record.about.lock().name.replace(name);
         drop(before);
     }
 
     pub(super) fn name(&self) -> Option<Cow<'static, str>> {
-        self.about.lock().name.clone()
-    }
-
-    /// `receive on channel "jobs"`.
-    pub(super) fn describe(&self, operation: &str) -> String {
-        let name = self.name();
-        format!("{operation} on {}", Named(name.as_deref()))
+        self.record.about.lock().name.clone()
     }
 
     /// A new handle of this side.

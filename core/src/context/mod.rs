@@ -18,7 +18,7 @@ use crate::Reason;
 use crate::cancel::Token;
 use crate::sync::thread_local;
 use crate::time::Clock;
-use crate::waitfor::Graph;
+use crate::waitfor::{Declared, Graph};
 
 pub use agent::Agent;
 pub(crate) use hook::announce;
@@ -41,6 +41,8 @@ pub struct Context {
     pub task: Option<Reason>,
     /// The wait-for graph that sees the waits; without one it is the [process's](Graph::process).
     pub graph: Option<Graph>,
+    /// Who ends the waits of the agent that has declared it: see [`ended_by`](crate::waitfor::ended_by).
+    pub declared: Option<Declared>,
 }
 
 impl Context {

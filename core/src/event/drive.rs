@@ -264,29 +264,30 @@ impl Drop for Blocked<'_> {
 /// Blocks until `trigger` is signalled, and returns its token, or until something else ends the wait, within `limits`.
 ///
 /// For a source that keeps waiters in a table of its own, where the trigger has been entered already. A wait that was stopped
-/// has won the trigger: no signal is lost.
+/// has won the trigger: no signal is lost. Reports say that it waits for `what`.
 ///
 /// # Errors
 /// [`Stopped`], with what ended the wait.
 ///
 /// # Panics
 /// When somebody else waits on the trigger already.
-pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stopped> {
+pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -> Result<usize, Stopped> {
     let context = Context::shared();
     let mut cancellation = limits.cancellation(&context);
     let waiter = Waiter { trigger: trigger.clone(), token: 0, attends: true };
     let cancelled = cancellation.as_mut().is_some_and(|it| it.enlist(&waiter.with_token(CANCELLED)));
-    let why = if cancelled {
-        CANCELLED
+    let (why, verdict) = if cancelled {
+        (CANCELLED, None)
     } else {
-        // Nobody knows who could end this wait, so it is in no deadlock and there is no verdict.
-        let signal = &mut Slot::new(Signal);
-        sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new()).0.unwrap_or(TIMED_OUT)
+        let signal = &mut Slot::new(Signal(what));
+        let (woken, verdict) = sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new());
+        (woken.unwrap_or(TIMED_OUT), verdict)
     };
     let token = waiter.close(why);
     cancellation.iter_mut().for_each(Cancellation::delist);
     match token {
         TIMED_OUT => Err(Stopped::TimedOut),
+        BROKEN => Err(Stopped::Deadlock(verdict.expect("who breaks a wait leaves the verdict first"))),
         CANCELLED => {
             let cancelled = cancellation.and_then(|mut it| it.attempt());
             Err(Stopped::Cancelled(cancelled.expect("only a cancelled token signals so")))
@@ -296,7 +297,7 @@ pub fn wait_signal(trigger: &Arc<Trigger>, limits: Limits) -> Result<usize, Stop
 }
 
 /// What a wait for a bare trigger looks like to the wait-for graph.
-struct Signal;
+struct Signal(&'static str);
 
 impl Event for Signal {
     type Output = ();
@@ -314,7 +315,7 @@ impl Event for Signal {
     fn pass_on(&mut self) {}
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown("a signal")
+        Awaits::unknown(self.0)
     }
 }
 

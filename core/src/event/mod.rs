@@ -50,9 +50,9 @@ mod tests;
 use crate::sync::Arc;
 use crate::trigger::{Claim, Trigger};
 
-pub(crate) use arm::Arms;
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
+pub(crate) use arm::{Arms, Only};
 pub(crate) use drive::wait_on;
 pub use drive::{Limits, wait, wait_signal, wait_with};
 pub use list::{Ticket, WaitList, WaitQueue};
@@ -179,6 +179,8 @@ pub struct Awaits {
     pub what: String,
     /// Who could end the wait.
     pub enders: Enders,
+    /// What a report adds to that, such as what would have to be declared for them to be known.
+    pub note: Option<String>,
 }
 
 /// What the wait-for graph asks about a wait that sleeps: an event, or what it waits for.
@@ -201,14 +203,23 @@ pub enum Enders {
     /// Any of these: the holders of a semaphore, the threads at the other end of a channel. The list is complete. A set
     /// of waits from which no way leads out is a deadlock (a knot).
     Any(Vec<crate::context::Agent>),
-    /// Not known: a timer, a channel whose other end could be anywhere. Never part of a deadlock that is reported.
+    /// Not known: a latch, a channel whose other end could be anywhere. Never part of a deadlock that is reported,
+    /// unless the program declares who it is ([`ended_by`](crate::waitfor::ended_by)).
     Unknown,
+    /// Not to be told, whatever is declared: time, or a lock that changes hands or has a guard that roams. Never part
+    /// of a deadlock that is reported.
+    Open,
 }
 
 impl Awaits {
     /// A wait of which nobody knows who could end it.
     pub fn unknown(what: impl Into<String>) -> Self {
-        Self { what: what.into(), enders: Enders::Unknown }
+        Self::new(what, Enders::Unknown)
+    }
+
+    /// A wait that these could end.
+    pub fn new(what: impl Into<String>, enders: Enders) -> Self {
+        Self { what: what.into(), enders, note: None }
     }
 }
 

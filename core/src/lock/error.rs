@@ -58,7 +58,7 @@ impl AcquireError {
     #[cold]
     pub(super) fn self_deadlock(what: String) -> Self {
         let agent = Agent::current();
-        let awaits = Awaits { what, enders: Enders::One(agent) };
+        let awaits = Awaits::new(what, Enders::One(agent));
         Self::Deadlock(Box::new(Deadlock::alone(agent, thread::name(), Context::current().task, awaits)))
     }
 }

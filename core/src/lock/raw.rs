@@ -209,7 +209,7 @@ impl Source for RawLock {
         // Relaxed: what the word says of an agent that waits is true (see `waitfor`, "No false report").
         let owner = self.word.load(Ordering::Relaxed) & OWNER;
         let owner = Some(owner as u32).filter(|&owner| u64::from(owner) != ROAMING).and_then(Agent::from_number);
-        Awaits { what: self.what(), enders: owner.map_or(Enders::Unknown, Enders::One) }
+        Awaits::new(self.what(), owner.map_or(Enders::Open, Enders::One))
     }
 }
 

@@ -342,22 +342,22 @@ impl Source for RwAcquiring<'_> {
         let mut line = self.raw.line.lock();
         let word = self.raw.word.load(Ordering::Relaxed);
         let enders = if word & WRITER != 0 {
-            Agent::from_number((word & COUNT) as u32).map_or(Enders::Unknown, Enders::One)
+            Agent::from_number((word & COUNT) as u32).map_or(Enders::Open, Enders::One)
         } else {
             let number = self.place.unwrap_or(u64::MAX);
             let admitted = line.get_mut(number).is_some_and(|place| place.with.admitted);
             let mut writers = line.before(number).filter(|wish| wish.mode == Mode::Write).map(|wish| wish.agent);
             match self.mode {
-                Mode::Read if admitted => Enders::Unknown,
-                Mode::Read => writers.next().flatten().map_or(Enders::Unknown, Enders::One),
+                Mode::Read if admitted => Enders::Open,
+                Mode::Read => writers.next().flatten().map_or(Enders::Open, Enders::One),
                 Mode::Write => {
                     // Some of those who have to go first: each of them has to. The list may lack others.
                     let mut agents = self.raw.readers.known().0;
                     agents.extend(writers.flatten());
-                    if agents.is_empty() { Enders::Unknown } else { Enders::All(agents) }
+                    if agents.is_empty() { Enders::Open } else { Enders::All(agents) }
                 }
             }
         };
-        Awaits { what: self.raw.what(), enders }
+        Awaits::new(self.raw.what(), enders)
     }
 }

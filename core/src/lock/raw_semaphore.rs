@@ -235,8 +235,8 @@ impl Source for PermitAcquiring<'_> {
                 agents.extend(before);
                 Enders::Any(agents)
             }
-            _ => Enders::Unknown,
+            _ => Enders::Open,
         };
-        Awaits { what: self.raw.what(), enders }
+        Awaits::new(self.raw.what(), enders)
     }
 }

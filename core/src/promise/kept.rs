@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use super::shared::{Outcome, Shared};
 use super::{Eventual, Failure};
-use crate::event::{Awaits, Event, Ticket, Waiter, Waiting};
+use crate::event::{Awaits, Event, Source, Ticket, Waiter, Waiting};
 
 /// The event of a promise's being kept or broken: see [`Eventual::event`]. Yields a reference to the value.
 #[must_use = "an event does nothing until it is waited for"]
@@ -44,8 +44,11 @@ impl<'a, T, E> Event for Kept<'a, T, E> {
     fn pass_on(&mut self) {}
 
     fn awaits(&self) -> Awaits {
-        // A promise travels: whoever holds it may keep it.
-        Awaits::unknown("a promise")
+        self.shared.keeper.awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.shared.keeper)
     }
 }
 
@@ -101,6 +104,10 @@ impl<T: Clone, E: Clone> Event for Done<T, E> {
 
     fn awaits(&self) -> Awaits {
         self.eventual.event().awaits()
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(&self.eventual.0.keeper)
     }
 }
 

@@ -42,6 +42,7 @@
 mod calls;
 mod combine;
 mod failure;
+mod keeper;
 mod kept;
 mod shared;
 
@@ -52,10 +53,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::context::Agent;
 use crate::event::{self, Limits};
 use crate::seeded;
 use crate::sync::Arc;
 use crate::time::Clock;
+use crate::waitfor::{Held, Notes};
 
 use shared::{Outcome, Shared};
 
@@ -118,6 +121,59 @@ impl<T, E> Promise<T, E> {
         if let Some(shared) = self.0.take() {
             Shared::complete(&shared, outcome);
         }
+    }
+}
+
+impl<T, E> Promise<T, E> {
+    /// Declares that the current agent will keep the promise, for as long as it is held: see [`Held`].
+    ///
+    /// The [wait-for graph](crate::waitfor) then knows for whom the readers wait, and finds deadlocks that go through
+    /// the promise. Two stores in all.
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_core::promise;
+    /// use reweave_core::sync::thread;
+    ///
+    /// let (promise, answer) = promise::pair::<u32, ()>();
+    /// let keeper = thread::spawn(move || promise.hold().fulfil(42));
+    /// assert_eq!(*answer.wait().unwrap(), 42);
+    /// keeper.join().unwrap();
+    /// ```
+    pub fn hold(self) -> Held<Self> {
+        Held::new(self)
+    }
+
+    /// The shared part, of a promise that has not been kept.
+    fn shared(&self) -> &Shared<T, E> {
+        self.0.as_ref().expect("keeping a promise consumes it")
+    }
+}
+
+impl<T, E> Notes for Promise<T, E> {
+    fn note(&self, holder: Agent) {
+        self.shared().keeper.note(holder);
+    }
+
+    fn erase(&self, _holder: Agent) {
+        self.shared().keeper.erase();
+    }
+}
+
+impl<T, E> Held<Promise<T, E>> {
+    /// [`Promise::fulfil`].
+    pub fn fulfil(self, value: T) {
+        self.release().fulfil(value);
+    }
+
+    /// [`Promise::fail`].
+    pub fn fail(self, error: E) {
+        self.release().fail(error);
+    }
+
+    /// [`Promise::keep_with`].
+    pub fn keep_with(self, result: Result<T, E>) {
+        self.release().keep_with(result);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::calls::{Call, run};
+use super::keeper::Keeper;
 use crate::event::WaitList;
 use crate::seeded;
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -35,6 +36,7 @@ pub(super) struct Shared<T, E> {
     state: AtomicU8,
     outcome: UnsafeCell<Option<Outcome<T, E>>>,
     pub(super) waiters: WaitList,
+    pub(super) keeper: Keeper,
     /// Each holds this very allocation, until it runs: a promise is done at last, unless it is leaked.
     calls: Mutex<Vec<Call>>,
 }
@@ -51,6 +53,7 @@ impl<T, E> Shared<T, E> {
             state: AtomicU8::new(0),
             outcome: UnsafeCell::new(None),
             waiters: WaitList::new(),
+            keeper: Keeper::default(),
             calls: Mutex::new(Vec::new()),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::timers::Timer;
 use super::{Alarm, Clock};
-use crate::event::{Awaits, Event, Limits, Stopped, Waiter, wait_with};
+use crate::event::{Awaits, Enders, Event, Limits, Stopped, Waiter, wait_with};
 use crate::seeded;
 
 /// The event that an instant has come, by the clock that was current when it was made: see [`at`] and [`after`].
@@ -82,7 +82,7 @@ impl Event for At {
     fn pass_on(&mut self) {}
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown("a time")
+        Awaits::new("a time", Enders::Open)
     }
 }
 
@@ -147,6 +147,6 @@ impl Event for Never {
     fn pass_on(&mut self) {}
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown("a sleep")
+        Awaits::new("a sleep", Enders::Open)
     }
 }

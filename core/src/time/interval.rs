@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{At, Clock};
-use crate::event::{Awaits, Event, Stopped, Waiter, wait};
+use crate::event::{Awaits, Enders, Event, Stopped, Waiter, wait};
 
 /// What an [`Interval`] does about ticks that nobody took in time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -137,6 +137,6 @@ impl Event for Tick<'_> {
     fn pass_on(&mut self) {}
 
     fn awaits(&self) -> Awaits {
-        Awaits::unknown("the tick of an interval")
+        Awaits::new("the tick of an interval", Enders::Open)
     }
 }

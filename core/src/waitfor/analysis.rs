@@ -75,7 +75,7 @@ impl Agents {
             Enders::One(agent) => self.is_stuck(*agent, stuck),
             Enders::All(agents) => agents.iter().any(|&agent| self.is_stuck(agent, stuck)),
             Enders::Any(agents) => !agents.is_empty() && agents.iter().all(|&agent| self.is_stuck(agent, stuck)),
-            Enders::Unknown => false,
+            Enders::Unknown | Enders::Open => false,
         }
     }
 
@@ -105,7 +105,7 @@ fn enders(wait: &Edges) -> impl Iterator<Item = Agent> + '_ {
     wait.arms.iter().flat_map(|arm| match arm {
         Enders::One(agent) => std::slice::from_ref(agent).iter().copied(),
         Enders::All(agents) | Enders::Any(agents) => agents.iter().copied(),
-        Enders::Unknown => [].iter().copied(),
+        Enders::Unknown | Enders::Open => [].iter().copied(),
     })
 }
 

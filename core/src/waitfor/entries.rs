@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use super::analysis::Edges;
 use super::report::{Blocked, Deadlock};
 use crate::context::{Agent, Context};
-use crate::event::{Arms, Awaits, Limits, Source, Waiter};
+use crate::event::{Arms, Awaits, Enders, Limits, Source, Waiter};
 use crate::seeded;
 use crate::sync::thread;
 
@@ -19,6 +19,8 @@ pub(super) struct Entry {
     /// All but the number and what the arms wait for, which the check fills in.
     known: Blocked,
     backtrace: Option<Backtrace>,
+    /// Who ends it, as its agent has declared.
+    declared: Option<Enders>,
     /// Why the wait is broken; written before its trigger is signalled, read after the wait has ended.
     pub(super) verdict: Option<Box<Deadlock>>,
 }
@@ -69,9 +71,10 @@ impl Entry {
                 Arm { registered: arm.awaits(), source: arm.source().map(|source| unsafe { Asked::new(source) }) }
             })
             .collect();
+        let agent = Agent::current();
         let known = Blocked {
             number: 0,
-            agent: Agent::current(),
+            agent,
             thread: thread::name(),
             task: context.task.clone(),
             awaits: Vec::new(),
@@ -80,7 +83,8 @@ impl Entry {
             backtrace: None,
         };
         let backtrace = backtrace.then(Backtrace::force_capture);
-        Self { waiter: waiter.clone(), arms, known, backtrace, verdict: None }
+        let declared = context.declared.as_ref().and_then(|declared| declared.of(agent));
+        Self { waiter: waiter.clone(), arms, known, backtrace, declared, verdict: None }
     }
 
     /// What the wait waits for as things are now.
@@ -89,7 +93,15 @@ impl Entry {
             Some(source) if !seeded("waitfor/edges-of-yesterday") => source.awaits(),
             _ => arm.registered.clone(),
         };
-        self.arms.iter().map(now).collect()
+        let mut awaits: Vec<Awaits> = self.arms.iter().map(now).collect();
+        if let Some(declared) = &self.declared {
+            // What is open, as a lock that changes hands is, was not meant by the declaration.
+            let undeclared = |it: &&mut Awaits| it.enders == Enders::Unknown || seeded("waitfor/declare-the-open");
+            for awaits in awaits.iter_mut().filter(undeclared) {
+                (awaits.enders, awaits.note) = (declared.clone(), Some("as was declared".to_owned()));
+            }
+        }
+        awaits
     }
 
     pub(super) fn edges(&self, awaits: &[Awaits]) -> Edges {

@@ -243,7 +243,8 @@ impl Waits {
             let (number, entry) = &self.entries[index];
             entry.describe(*number, &awaits[index])
         };
-        let unknown = |index: &usize| awaits[*index].iter().any(|it| it.enders == Enders::Unknown);
+        let is_unknown = |it: &Awaits| matches!(it.enders, Enders::Unknown | Enders::Open);
+        let unknown = |index: &usize| awaits[*index].iter().any(is_unknown);
         let mut report = Report {
             deadlocks: Vec::new(),
             behind: behind.iter().map(describe).collect(),

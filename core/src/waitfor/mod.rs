@@ -15,7 +15,7 @@
 //! | `One(a)` | `a` is in it |
 //! | `All(a, b, ..)` | one of them is in it |
 //! | `Any(a, b, ..)` | there are some, and all are in it |
-//! | `Unknown` | never |
+//! | `Unknown`, `Open` | never |
 //!
 //! A set is *stuck* if each of its members waits with all its arms blocked by the set. The union of stuck sets is
 //! stuck, so there is a greatest one; it is found by taking out whoever is not blocked until nobody is left to take
@@ -43,6 +43,19 @@
 //! which members have a deadline. A wait that fell asleep before the graph was switched on is not seen; its agent
 //! counts as running.
 //!
+//! # What the program declares
+//!
+//! Who could send, count down or commit is for the program to say, and a report with such a wait is as true as that:
+//!
+//! | declaration | says |
+//! |---|---|
+//! | [`Held`], by `hold` of a sender, a receiver or a promise | while it is held, its holder alone uses this handle |
+//! | [`ended_by`] | nobody but these ends the waits of this scope: latches, barriers, `retry` and the like |
+//! | [`join`] | this call waits for the end of that agent |
+//!
+//! A wait on a channel is known once all handles of the channel are held, on both sides: whatever ends it is done
+//! through one of them. As long as one is not held, the report says how many are.
+//!
 //! # Breaking
 //!
 //! The victim is the youngest wait of the deadlock that can be broken. The report is put beside its entry first; then
@@ -50,22 +63,31 @@
 //! ends as they say and nothing was broken. There is one outcome.
 //!
 //! A future that is suspended is not registered: its task may be waiting for other things at the same time, which
-//! nobody here knows.
+//! nobody here knows. `papers/waitfor.md` says what a scheduler would have to give.
 //!
 //! The models of waiting (AND, OR, both) and what their deadlocks are: Knapp, *Deadlock detection in distributed
 //! databases* (1987). The components: Tarjan, *Depth-first search and linear graph algorithms* (1972). The proof is in
 //! `papers/waitfor.md`.
 
 mod analysis;
+mod declared;
 mod entries;
 mod graph;
+mod held;
+mod join;
 mod report;
 mod watch;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+mod declared_tests;
+#[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
+pub use declared::{Declared, ended_by};
 pub use graph::{Break, Graph};
 pub(crate) use graph::{recording, watching};
+pub(crate) use held::Notes;
+pub use held::{Handle, Held};
+pub use join::join;
 pub use report::{Blocked, Deadlock, Report};
 pub use watch::Watch;

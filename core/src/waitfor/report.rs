@@ -106,13 +106,21 @@ impl Blocked {
         write!(f, "  {} waits for ", self.name())?;
         for (index, awaits) in self.awaits.iter().enumerate() {
             let list = |agents: &[Agent]| agents.iter().map(|&agent| name_of(agent)).collect::<Vec<_>>();
+            // A channel's holders include whoever waits: to say so of it alone helps, beside others it does not.
+            let others = |agents: &[Agent]| {
+                let others: Vec<_> = agents.iter().copied().filter(|&agent| agent != self.agent).collect();
+                list(if others.is_empty() { agents } else { &others })
+            };
             let enders = match &awaits.enders {
                 Enders::One(agent) => format!("which {} holds up", name_of(*agent)),
                 Enders::All(agents) => format!("which {} hold up", list(agents).join(" and ")),
-                Enders::Any(agents) => format!("which only {} could end", list(agents).join(" or ")),
-                Enders::Unknown => "and who could end that is not known".to_owned(),
+                Enders::Any(agents) => format!("which only {} could end", others(agents).join(" or ")),
+                Enders::Unknown | Enders::Open => "and who could end that is not known".to_owned(),
             };
             write!(f, "{}{}, {enders}", if index > 0 { "; or for " } else { "" }, awaits.what)?;
+            if let Some(note) = &awaits.note {
+                write!(f, " ({note})")?;
+            }
         }
         if self.limited {
             f.write_str(" (it has a deadline)")?;

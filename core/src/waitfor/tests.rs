@@ -70,8 +70,9 @@ impl Arbitrary for Random {
         let number = |g: &mut Gen| u32::arbitrary(g) % AGENTS;
         let some = |g: &mut Gen| (0..u32::arbitrary(g) % 3).map(|_| agent(number(g))).collect::<Vec<_>>();
         let count = number(g) as usize;
-        let arm = |g: &mut Gen| match u8::arbitrary(g) % 12 {
+        let arm = |g: &mut Gen| match u8::arbitrary(g) % 13 {
             0 => Enders::Unknown,
+            12 => Enders::Open,
             1..=5 => one(number(g)),
             6..=8 => Enders::All(some(g)),
             _ => Enders::Any(some(g)),
@@ -88,7 +89,7 @@ fn is_stuck(waits: &[Edges], set: u32) -> bool {
         Enders::One(agent) => member(agent),
         Enders::All(agents) => agents.iter().any(member),
         Enders::Any(agents) => !agents.is_empty() && agents.iter().all(member),
-        Enders::Unknown => false,
+        Enders::Unknown | Enders::Open => false,
     };
     (0..waits.len()).filter(|wait| set & 1 << wait != 0).all(|wait| waits[wait].arms.iter().all(blocked))
 }
@@ -113,7 +114,7 @@ quickcheck! {
     }
 }
 
-fn until_checked(graph: &Graph, policy: Break, wanted: impl Fn(&Report) -> bool) -> Report {
+pub(super) fn until_checked(graph: &Graph, policy: Break, wanted: impl Fn(&Report) -> bool) -> Report {
     for _ in 0..1_000_000 {
         let report = graph.check_and(policy);
         if wanted(&report) {
@@ -125,7 +126,10 @@ fn until_checked(graph: &Graph, policy: Break, wanted: impl Fn(&Report) -> bool)
 }
 
 /// Runs each body in a thread of its own, in the graph and under the token.
-fn start<R: Send + 'static>(graph: &Graph, bodies: Vec<Box<dyn FnOnce() -> R + Send>>) -> Vec<thread::JoinHandle<R>> {
+pub(super) fn start<R: Send + 'static>(
+    graph: &Graph,
+    bodies: Vec<Box<dyn FnOnce() -> R + Send>>,
+) -> Vec<thread::JoinHandle<R>> {
     let threads = bodies.into_iter().enumerate().map(|(index, body)| {
         let graph = graph.clone();
         thread::try_spawn(format!("member {index}"), move || {
@@ -278,12 +282,12 @@ fn reading_again_behind_a_writer_is_found() {
 #[test]
 fn what_is_not_known_is_named_and_blames_nobody() {
     let graph = Graph::new();
-    let shared = Arc::new((RwLock::new(()), Barrier::named("start", 2)));
-    // A reader from before the graph was on.
-    let held = shared.0.read();
+    let shared = Arc::new((Semaphore::new(1), Barrier::named("start", 2)));
+    // A permit that roams: as one from before the graph was on, but whatever graphs other tests have switched on.
+    let held = shared.0.take(1).roam();
     graph.switch_on();
     let theirs = shared.clone();
-    let writer = Box::new(move || theirs.0.acquire_write_deadline(Instant::now() + Duration::from_secs(60)).is_ok());
+    let writer = Box::new(move || theirs.0.acquire_deadline(1, Instant::now() + Duration::from_secs(60)).is_ok());
     let theirs = shared.clone();
     let early = Box::new(move || theirs.1.wait());
     let threads = start(&graph, vec![writer as Box<dyn FnOnce() -> bool + Send>, early]);

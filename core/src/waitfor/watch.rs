@@ -9,7 +9,8 @@ use super::report::Deadlock;
 use crate::cancel::Token;
 use crate::context::Context;
 use crate::event::{self, Limits};
-use crate::reclaim::contain;
+use crate::reclaim::contain_unless_modelled;
+use crate::seeded;
 use crate::sync::thread::{self, JoinHandle};
 
 /// A thread that checks a graph at an interval: see [`Graph::watch`]. Dropping it ends the thread, and waits for that.
@@ -39,8 +40,10 @@ impl Watch {
             while event::wait_with(stopped.cancelled(), limits(clock.now().checked_add(interval))).is_err() {
                 let report = graph.check_and(policy);
                 let numbers = |it: &Deadlock| it.waits.iter().map(|wait| wait.number).collect::<Vec<_>>();
-                for deadlock in report.deadlocks.iter().filter(|it| !known.contains(&numbers(it))) {
-                    contain(|| found(deadlock));
+                for deadlock in
+                    report.deadlocks.iter().filter(|it| !known.contains(&numbers(it)) || seeded("waitfor/tell-again"))
+                {
+                    contain_unless_modelled(|| found(deadlock));
                 }
                 known = report.deadlocks.iter().map(numbers).collect();
             }
@@ -52,7 +55,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.stop.cancel("the watch ends");
+        if !seeded("waitfor/watch-for-ever") {
+            self.stop.cancel("the watch ends");
+        }
         // Dropped by its own callback, it cannot wait for the thread that runs it.
         if let Some(thread) = self.thread.take().filter(|it| it.thread().id() != thread::current().id()) {
             // It contains the panics of others and has none of its own.

@@ -7,6 +7,7 @@ use crate::model::{Component, Rule, Waiver};
 pub mod atom;
 pub mod cancel;
 pub mod channel;
+pub mod declarations;
 pub mod event;
 pub mod linearizability;
 pub mod lock;
@@ -64,9 +65,12 @@ pub static ALL: &[Component] = &[
     Component {
         name: "waitfor",
         package: "reweave-core",
-        models: &[waitfor::MODELS],
+        models: &[waitfor::MODELS, declarations::MODELS],
         waived: &[],
-        trusted: &["that guards stay with the agent that acquired: the type system's part in the proof"],
+        trusted: &[
+            "that guards stay with the agent that acquired: the type system's part in the proof",
+            "what a program declares: who uses a handle that is held, who ends the waits of a scope, whose end is joined",
+        ],
     },
     Component {
         name: "reclaim",

@@ -5,13 +5,16 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reweave_core::cancel::Token;
+use reweave_core::channel;
 use reweave_core::context::Agent;
 use reweave_core::lock::{AcquireError, Lock, RwLock, Semaphore};
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
-use reweave_core::waitfor::{Break, Graph};
+use reweave_core::time::VirtualClock;
+use reweave_core::waitfor::{self, Break, Graph};
 
 use crate::{Model, Run, Seeded, cover};
 
@@ -48,10 +51,32 @@ pub const MODELS: &[Model] = &[
         seeded: &[Seeded { bug: "waitfor/find-nothing", run: Run::loom_bounded(1), expect: "was not reported" }],
         body: knot,
     },
+    Model {
+        name: "join",
+        property: "who joins an agent that waits for it is reported",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["broken", "not broken"],
+        seeded: &[
+            Seeded { bug: "waitfor/find-nothing", run: Run::loom_bounded(2), expect: "was not reported" },
+            Seeded { bug: "waitfor/join-anybody", run: Run::shuttle_pct(3, 3_000), expect: "left: 1" },
+        ],
+        body: joining,
+    },
+    Model {
+        name: "watch",
+        property: "a watch tells of a deadlock once, and is gone when it has been dropped",
+        runs: &[Run::loom_bounded(1), Run::shuttle_pct(3, 3_000)],
+        covers: &["told", "not told"],
+        seeded: &[
+            Seeded { bug: "waitfor/tell-again", run: Run::shuttle_pct(3, 3_000), expect: "told twice" },
+            Seeded { bug: "waitfor/watch-for-ever", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
+        ],
+        body: watching,
+    },
 ];
 
 /// What a pair of waits that may deadlock comes to.
-type Outcome = Result<(), AcquireError>;
+pub(super) type Outcome = Result<(), AcquireError>;
 
 /// Watches two threads that deadlock if both sleep, and sees to it that they end. Tells whether it broke the deadlock.
 fn watch(graph: &Graph, token: &Token) -> bool {
@@ -71,7 +96,7 @@ fn watch(graph: &Graph, token: &Token) -> bool {
 }
 
 /// Starts both, watches, and checks what came of it.
-fn run_and_watch(both: [Box<dyn FnOnce() -> Outcome + Send>; 2]) {
+pub(super) fn run_and_watch(both: [Box<dyn FnOnce() -> Outcome + Send>; 2]) {
     let (graph, token) = (Graph::new(), Token::new());
     graph.switch_on();
     let threads = both.map(|body| {
@@ -165,4 +190,62 @@ fn stale_edge() {
     };
     sleeper.join().unwrap();
     checker.join().unwrap();
+}
+
+fn joining() {
+    let (graph, token, worker) = (Graph::new(), Token::new(), Agent::fresh());
+    graph.switch_on();
+    let lock = Arc::new(Lock::named("held while joining", ()));
+    let working = thread::spawn({
+        let (graph, token, lock) = (graph.clone(), token.clone(), lock.clone());
+        move || {
+            let _entered = graph.enter();
+            worker.run(|| token.run(|| lock.acquire().map(drop)))
+        }
+    });
+    let watcher = thread::spawn({
+        let graph = graph.clone();
+        move || watch(&graph, &token)
+    });
+    let held = lock.lock();
+    let outcome = {
+        let _entered = graph.enter();
+        waitfor::join("the worker", worker, || working.join().unwrap())
+    };
+    drop(held);
+    let broken = watcher.join().unwrap();
+    assert_eq!(matches!(outcome, Err(AcquireError::Deadlock(_))), broken);
+    cover(if broken { "broken" } else { "not broken" });
+}
+
+fn watching() {
+    let (graph, token, clock) = (Graph::new(), Token::new(), VirtualClock::new());
+    graph.switch_on();
+    let told = Arc::new(AtomicUsize::new(0));
+    let watch = {
+        let told = told.clone();
+        let second = Duration::from_secs(1);
+        let tell = move |_: &waitfor::Deadlock| {
+            let before = told.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(before, 0, "it was told twice of one deadlock");
+        };
+        clock.run(|| graph.watch(second, Break::Never, tell)).expect("the checkers refuse no thread")
+    };
+    let waiter = thread::spawn({
+        let (graph, token) = (graph.clone(), token.clone());
+        move || {
+            let _entered = graph.enter();
+            let (tx, rx) = channel::unbounded::<u8>();
+            let (_tx, rx) = (tx.hold(), rx.hold());
+            token.run(|| rx.recv().is_err())
+        }
+    });
+    for _ in 0..2 {
+        clock.advance_to_next();
+        thread::yield_now();
+    }
+    drop(watch);
+    cover(if told.load(Ordering::Relaxed) > 0 { "told" } else { "not told" });
+    token.cancel("the model ends");
+    assert!(waiter.join().unwrap());
 }

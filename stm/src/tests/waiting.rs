@@ -1,8 +1,11 @@
 //! Blocking in `retry` and being woken.
 
 use reweave_core::cancel::Token;
+use reweave_core::channel;
+use reweave_core::context::Agent;
 use reweave_core::event::Stopped;
 use reweave_core::sync::thread;
+use reweave_core::waitfor::{self, Graph};
 
 use crate::{Engine, Stop, TVar, TransactionError, check, retry};
 
@@ -133,4 +136,49 @@ fn a_wait_that_cannot_fail_does_not_hear_the_token() {
     until_one_waits(&engine);
     engine.atomically(|tx| ready.write(tx, true));
     waiter.join().unwrap();
+}
+
+/// The transaction waits for a variable whose only writer waits for a message from the one who runs the transaction.
+#[test]
+fn a_retry_whose_only_writer_waits_for_it_is_a_deadlock() {
+    let (graph, token, engine) = (Graph::new(), Token::new(), Engine::new());
+    graph.switch_on();
+    let (answer, writer) = (TVar::new_in(&engine, 0), Agent::fresh());
+    let (tx, rx) = channel::bounded::<i32>(1);
+    let writing = thread::spawn({
+        let (graph, token, answer) = (graph.clone(), token.clone(), answer.clone());
+        move || {
+            let _entered = graph.enter();
+            writer.run(|| {
+                let rx = rx.hold();
+                token.run(|| rx.recv().map(|message| answer.store(message))).is_err()
+            })
+        }
+    });
+    let waiting = thread::spawn({
+        let (graph, token) = (graph.clone(), token.clone());
+        move || {
+            let _entered = graph.enter();
+            let tx = tx.hold();
+            let waited = waitfor::ended_by([writer], || {
+                token.run(|| engine.try_atomically(|tx| check(answer.read(tx)? != 0).map_err(Stop::<()>::from)))
+            });
+            // Too late.
+            drop(tx);
+            matches!(waited, Err(TransactionError::Stopped(Stopped::Cancelled(_))))
+        }
+    });
+    let deadlock = loop {
+        if let Some(deadlock) = graph.check().deadlocks.pop() {
+            break deadlock;
+        }
+        thread::yield_now();
+    };
+    assert_eq!(deadlock.waits.len(), 2);
+    let text = deadlock.to_string();
+    assert!(text.contains("a change of what a transaction has read"), "{text}");
+    assert!(text.contains("(as was declared)"), "{text}");
+    token.cancel("it will not end otherwise");
+    assert!(waiting.join().unwrap());
+    assert!(writing.join().unwrap());
 }
