@@ -50,12 +50,18 @@ impl<C> SkipList<C> {
         &self.links[first as usize + lane]
     }
 
+    /// Where a search begins: nothing found.
     #[inline]
-    fn find<V: View<Cell = C>>(&self, view: &mut V, key: u32) -> Result<Found<'_, C>, V::Stop> {
-        let mut found = [(&self.links[0], NONE); LANES];
+    fn nothing(&self) -> Found<'_, C> {
+        [(&self.links[0], NONE); LANES]
+    }
+
+    /// Finds the key's place in each lane.
+    #[inline]
+    fn find<'a, V: View<Cell = C>>(&'a self, view: &mut V, key: u32, found: &mut Found<'a, C>) -> Result<(), V::Stop> {
         let mut first = 0;
-        for lane in (0..LANES).rev() {
-            found[lane] = loop {
+        for (lane, found) in found.iter_mut().enumerate().rev() {
+            *found = loop {
                 let link = self.link(first, lane);
                 let next = view.read(link)? as usize;
                 let node = &self.nodes[next];
@@ -65,7 +71,7 @@ impl<C> SkipList<C> {
                 first = node.first;
             };
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -90,7 +96,8 @@ impl<C: Send + Sync + 'static> Set<C> for SkipList<C> {
 
     #[inline]
     fn insert<T: Transaction<Cell = C>>(&self, tx: &mut T, key: u32) -> Result<bool, T::Stop> {
-        let found = self.find(tx, key)?;
+        let mut found = self.nothing();
+        self.find(tx, key, &mut found)?;
         if self.nodes[found[0].1].key == key {
             return Ok(false);
         }
@@ -105,7 +112,8 @@ impl<C: Send + Sync + 'static> Set<C> for SkipList<C> {
 
     #[inline]
     fn remove<T: Transaction<Cell = C>>(&self, tx: &mut T, key: u32) -> Result<bool, T::Stop> {
-        let found = self.find(tx, key)?;
+        let mut found = self.nothing();
+        self.find(tx, key, &mut found)?;
         let old = found[0].1;
         let Node { key: oldest, first, height } = self.nodes[old];
         if oldest != key {

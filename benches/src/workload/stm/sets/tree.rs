@@ -92,10 +92,9 @@ impl<C> Tree<C> {
         tx.write(&self.nodes[node].red, red.into())
     }
 
-    /// The way to the key's node, and that node; or to where it belongs, and `NONE`.
+    /// The key's node, and the way to it; or `NONE`, and the way to where it belongs. The path is new.
     #[inline]
-    fn find<V: View<Cell = C>>(&self, view: &mut V, key: u32) -> Result<(Path, usize), V::Stop> {
-        let mut path = Path::new();
+    fn find<V: View<Cell = C>>(&self, view: &mut V, key: u32, path: &mut Path) -> Result<usize, V::Stop> {
         let mut at = view.read(&self.root)? as usize;
         while at != NONE {
             let node = &self.nodes[at];
@@ -106,7 +105,7 @@ impl<C> Tree<C> {
             path.push(at, side).ok_or_else(|| view.torn())?;
             at = view.read(&node.child[side])? as usize;
         }
-        Ok((path, at))
+        Ok(at)
     }
 
     /// Turns a node down to `side`: its child on the other side takes its place, and is returned for the link above.
@@ -122,7 +121,7 @@ impl<C> Tree<C> {
     fn mend_insertion<T: Transaction<Cell = C>>(
         &self,
         tx: &mut T,
-        mut path: Path,
+        path: &mut Path,
         mut node: usize,
     ) -> Result<(), T::Stop> {
         loop {
@@ -147,7 +146,7 @@ impl<C> Tree<C> {
             self.paint(tx, parent, false)?;
             self.paint(tx, grand, true)?;
             let up = self.rotate(tx, grand, 1 - parent_side)?;
-            return tx.write(self.link(&path, path.len), up as u64);
+            return tx.write(self.link(path, path.len), up as u64);
         }
     }
 
@@ -155,7 +154,7 @@ impl<C> Tree<C> {
     fn mend_removal<T: Transaction<Cell = C>>(
         &self,
         tx: &mut T,
-        mut path: Path,
+        path: &mut Path,
         mut node: usize,
     ) -> Result<(), T::Stop> {
         for _ in 0..LONGEST {
@@ -170,7 +169,7 @@ impl<C> Tree<C> {
                 self.paint(tx, sibling, false)?;
                 self.paint(tx, parent, true)?;
                 self.rotate(tx, parent, side)?;
-                tx.write(self.link(&path, path.len), sibling as u64)?;
+                tx.write(self.link(path, path.len), sibling as u64)?;
                 path.push(sibling, side).ok_or_else(|| tx.torn())?;
                 sibling = self.child(tx, parent, other)?;
             }
@@ -195,7 +194,7 @@ impl<C> Tree<C> {
             let far = self.child(tx, sibling, other)?;
             self.paint(tx, far, false)?;
             self.rotate(tx, parent, side)?;
-            return tx.write(self.link(&path, path.len), sibling as u64);
+            return tx.write(self.link(path, path.len), sibling as u64);
         }
         Err(tx.torn())
     }
@@ -254,8 +253,8 @@ impl<C: Send + Sync + 'static> Set<C> for Tree<C> {
     }
 
     fn insert<T: Transaction<Cell = C>>(&self, tx: &mut T, key: u32) -> Result<bool, T::Stop> {
-        let (path, found) = self.find(tx, key)?;
-        if found != NONE {
+        let mut path = Path::new();
+        if self.find(tx, key, &mut path)? != NONE {
             return Ok(false);
         }
         let new = self.nodes.of(key);
@@ -264,12 +263,13 @@ impl<C: Send + Sync + 'static> Set<C> for Tree<C> {
         }
         self.paint(tx, new, true)?;
         tx.write(self.link(&path, path.len), new as u64)?;
-        self.mend_insertion(tx, path, new)?;
+        self.mend_insertion(tx, &mut path, new)?;
         Ok(true)
     }
 
     fn remove<T: Transaction<Cell = C>>(&self, tx: &mut T, key: u32) -> Result<bool, T::Stop> {
-        let (mut path, old) = self.find(tx, key)?;
+        let mut path = Path::new();
+        let old = self.find(tx, key, &mut path)?;
         if old == NONE {
             return Ok(false);
         }
@@ -305,7 +305,7 @@ impl<C: Send + Sync + 'static> Set<C> for Tree<C> {
             path.steps[depth].0 = next as u32;
         }
         if !gone_red {
-            self.mend_removal(tx, path, node)?;
+            self.mend_removal(tx, &mut path, node)?;
         }
         Ok(true)
     }
