@@ -24,6 +24,7 @@ use reweave_benches::workload::stm::sets::tree::Tree;
 
 const USAGE: &str = "usage: operation OPERATION SYSTEM COUNT, where
   OPERATION  empty, read1, counter, transfer, audit (1,000 variables),
+             bank-audit10 (nine transfers and an audit of 1,000 accounts in ten operations),
              hash, list, rbtree, skip (a look-up), each also with -update (an insertion or a removal)
   SYSTEM     reweave, mutex, rwlock, 2pl, stm, fast-stm, atomics
   COUNT      how often";
@@ -120,12 +121,19 @@ fn on_counters<C: Counters>(operation: &str, count: u64) -> bool {
 }
 
 fn on_bank<B: Bank>(operation: &str, count: u64) -> bool {
-    if operation != "transfer" {
-        return false;
-    }
+    let audits = match operation {
+        "transfer" => false,
+        "bank-audit10" => true,
+        _ => return false,
+    };
     let bank = B::open(SUMMED, i64::MAX / 2 / SUMMED as i64);
+    let mut rng = fastrand::Rng::with_seed(1);
     warmed_up(count, |round| {
-        let from = round as usize % (SUMMED - 1);
+        if audits && round % 10 == 9 {
+            black_box(bank.audit());
+            return;
+        }
+        let from = rng.usize(..SUMMED - 1);
         black_box(bank.transfer(from, from + 1, 1));
     });
     true
