@@ -14,7 +14,8 @@
 //!     "ops_per_sec": { "median": 31e6, "min": 30e6, "max": 32e6 },
 //!     "audits_per_sec": 3.1e6,
 //!     "aborts": { "validation": 1234 },
-//!     "ping_pong_ns": { "median": 103.0, "min": 98.0, "max": 120.0 }
+//!     "ping_pong_ns": { "median": 103.0, "min": 98.0, "max": 120.0 },
+//!     "placement": "near"
 //!   } ]
 //! }
 //! ```
@@ -24,6 +25,8 @@
 //! - `aborts`: by cause, the sum over the timed part of all runs; empty for systems that never abort.
 //! - `ping_pong_ns`: the round trips measured directly before and after each run of the row; `null` with one thread, or
 //!   where the process has one core.
+//! - `placement`: `near`, `far` or `mixed`, which is what these round trips say of the two cores ([`Placement`]); `null`
+//!   where there are none.
 //! - `latency_ns`: only in rows of workloads that send at a given rate, where operations a second say nothing: the time
 //!   from send to receipt, of each run the median of its messages.
 
@@ -63,6 +66,8 @@ pub struct Row {
     pub aborts: Map<String, Value>,
     /// Round trip of a cache line in nanoseconds, around the runs of this row.
     pub ping_pong_ns: Option<Spread>,
+    /// How near the cores were to each other in the runs of this row.
+    pub placement: Option<Placement>,
     /// Nanoseconds from send to receipt; `None`, and absent from the JSON form, unless that is what is measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ns: Option<Spread>,
@@ -76,8 +81,9 @@ pub struct Row {
     #[serde(skip)]
     pub ops: u64,
     /// For each of the workload's baselines this system's figure over that of the baseline in the same round: the
-    /// median of these ratios, which a drifting machine disturbs less than a ratio of medians. `None` when the
-    /// baseline was not measured.
+    /// median of these ratios, which a drifting machine disturbs less than a ratio of medians. Rounds in which the
+    /// cores changed their placement between the two do not count. `None` when no round counts, or the baseline was
+    /// not measured.
     #[serde(skip)]
     pub ratios: Vec<(&'static str, Option<f64>)>,
 }
@@ -87,6 +93,46 @@ impl Report {
     pub fn to_json(&self) -> String {
         // Nothing in a report can fail to be written: its keys are strings and its numbers finite.
         serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    }
+}
+
+/// How near two cores are to each other, by the round trip of a cache line between them.
+///
+/// On a virtual machine it can change from minute to minute, and everything that several threads do changes with it: runs
+/// of different placements are runs on different machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// They share a cache: every round trip took less than [`FAR`](Self::FAR).
+    Near,
+    /// They do not: every round trip took longer.
+    Far,
+    /// Some round trips were short and some long.
+    Mixed,
+}
+
+impl Placement {
+    /// The round trip in nanoseconds from which on cores are far from each other. Cores of one chip need about 50 to 150,
+    /// others 300 and more.
+    pub const FAR: f64 = 200.0;
+
+    /// The placement that these round trips show; `None` of none.
+    pub fn of(round_trips: &[f64]) -> Option<Self> {
+        let Spread { min, max, .. } = Spread::of(round_trips)?;
+        Some(match (min < Self::FAR, max < Self::FAR) {
+            (true, true) => Self::Near,
+            (false, false) => Self::Far,
+            _ => Self::Mixed,
+        })
+    }
+
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Far => "far",
+            Self::Mixed => "mixed",
+        }
     }
 }
 
@@ -142,6 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn placements() {
+        for (round_trips, placement) in [
+            (&[][..], None),
+            (&[72.0, 130.0], Some(Placement::Near)),
+            (&[385.0, 200.0], Some(Placement::Far)),
+            (&[90.0, 91.0, 350.0], Some(Placement::Mixed)),
+        ] {
+            assert_eq!(Placement::of(round_trips), placement, "{round_trips:?}");
+            let named = placement.map_or(Value::Null, |placement| placement.name().into());
+            assert_eq!(serde_json::to_value(placement).unwrap(), named);
+        }
+    }
+
+    #[test]
     fn the_json_form_has_exactly_the_promised_keys() {
         let spread = Spread { median: 2e6, min: 1e6, max: 3e6 };
         let row = Row {
@@ -154,6 +214,7 @@ mod tests {
             audits_per_sec: Some(5.0),
             aborts: Map::new(),
             ping_pong_ns: None,
+            placement: None,
             latency_ns: None,
             figure: Figure::Speed,
             ns_per_op: spread,
@@ -176,10 +237,11 @@ mod tests {
             "audits_per_sec",
             "aborts",
             "ping_pong_ns",
+            "placement",
         ];
         assert_eq!(keys(row), expected);
         assert_eq!(keys(&row["ops_per_sec"]), ["median", "min", "max"]);
-        assert!(row["ping_pong_ns"].is_null());
+        assert!(row["ping_pong_ns"].is_null() && row["placement"].is_null());
         assert!(row["aborts"].is_object());
         assert_eq!(keys(&json["rows"][1]), [&expected[..], &["latency_ns"]].concat());
     }

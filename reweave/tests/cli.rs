@@ -37,6 +37,7 @@ fn help_and_version_are_answers() {
         ("bench bank --help", "--audit-percent"),
         ("bench channels --help", "rendezvous-4p4c"),
         ("bench atoms --help", "arc-swap"),
+        ("bench stm --help", "rbtree32k-u10"),
         ("bench locks --help", "parking_lot"),
         ("doctor --help", "--json"),
         ("--version", env!("CARGO_PKG_VERSION")),
@@ -59,7 +60,7 @@ fn no_words_get_the_help() {
 fn mistakes_get_one_line_and_exit_code_2() {
     for (words, expected) in [
         ("sing", "choose from bench, doctor"),
-        ("bench", "choose from bank, channels, atoms, locks"),
+        ("bench", "choose from bank, stm, channels, atoms, locks"),
         ("bench bank --systems foo", "unknown system `foo`: choose from reweave, mutex, rwlock, 2pl, stm, fast-stm"),
         ("bench bank --systems reweave,,2pl", "unknown system ``: choose from"),
         ("bench bank --layout tight", "choose from padded, packed"),
@@ -82,6 +83,14 @@ fn mistakes_get_one_line_and_exit_code_2() {
         ("bench channels --workloads select2 --systems std,kanal", "std does not offer select2: choose from "),
         ("bench channels --seconds 0", "a number from 0.001 to 3600"),
         ("bench atoms --threads 0", "a whole number from 1 to 1024"),
+        ("bench stm --workloads list", "unknown workload `list`: choose from empty, read1, "),
+        (
+            "bench stm --systems 2PL",
+            "unknown system `2PL`: choose from reweave, mutex, rwlock, 2pl, stm, fast-stm, atomics",
+        ),
+        ("bench stm --workloads rbtree32k-u0 --systems 2pl", "2pl does not offer rbtree32k-u0: choose from "),
+        ("bench stm --threads 1,0", "a whole number from 1 to 1024"),
+        ("bench stm --runs many", "a whole number from 1 to 1000"),
         ("bench locks --workloads atom-load", "unknown workload `atom-load`: choose from lock"),
         ("doctor --yaml", "choose from --json, --help"),
     ] {
@@ -192,6 +201,33 @@ fn atoms_and_locks_are_measured_with_several_threads() {
     assert!(measured_what(&rows).contains(&"lock 3 parking_lot".to_owned()));
     assert!(rows.iter().all(|row| row["runs"] == 1 && row["params"]["seconds"] == 0.002));
     assert!(table.contains("vs parking_lot") && table.contains("1 run of 0.002 s"), "{table}");
+}
+
+#[test]
+fn transactions_are_measured_where_a_system_offers_them() {
+    let words = "bench stm --quick --seconds 0.002 --workloads counter,list256-u10,audit,scan";
+    let (table, rows) = measured(&format!("{words} --systems reweave,mutex,atomics"), "stm.json");
+    let expected = |work: &str, systems: &[&str]| -> Vec<String> {
+        systems.iter().map(|system| format!("{work} {system}")).collect()
+    };
+    let all = ["reweave", "mutex", "atomics"];
+    let expected = [
+        expected("counter 1", &all),
+        expected("counter 2", &all),
+        expected("list256-u10 1", &all[..2]),
+        expected("list256-u10 2", &all[..2]),
+        expected("audit 1", &all),
+        expected("scan 2", &all),
+    ];
+    assert_eq!(measured_what(&rows), expected.concat());
+    for row in &rows {
+        assert!(row["ops_per_sec"]["min"].as_f64().unwrap() > 0.0, "{row}");
+        assert_eq!(row["placement"].is_null(), row["ping_pong_ns"].is_null(), "{row}");
+    }
+    assert_eq!(rows[6]["params"]["update_percent"], 10);
+    for part in ["vs mutex", "vs atomics", "cores", "list256-u10 is not offered by atomics."] {
+        assert!(table.contains(part), "{part} in {table}");
+    }
 }
 
 #[test]

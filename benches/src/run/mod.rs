@@ -11,7 +11,8 @@
 //!                 ping-pong;  warm-up, timed run, check;  ping-pong
 //! ```
 //!
-//! and systems are compared with the baseline of their own round. A workload is measured on those of the plan's systems
+//! and systems are compared with the baseline of their own round, unless the cores were near each other for one of the two
+//! and far for the other ([`Placement`]). A workload is measured on those of the plan's systems
 //! that offer it, and left out when none does.
 
 use std::ops::RangeInclusive;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
-use crate::report::{Report, Row, Spread, median};
+use crate::report::{Placement, Report, Row, Spread, median};
 use crate::workload::{Figure, Sample, Trial, Workload};
 use crate::{Error, ping_pong};
 
@@ -150,7 +151,15 @@ pub struct Step {
 #[derive(Default)]
 struct Series {
     samples: Vec<Sample>,
-    ping_pongs: Vec<f64>,
+    /// The round trips around each sample.
+    ping_pongs: Vec<Vec<f64>>,
+}
+
+impl Series {
+    /// How near the cores were in a round.
+    fn placement(&self, round: usize) -> Option<Placement> {
+        Placement::of(&self.ping_pongs[round])
+    }
 }
 
 /// Carries out the plan. `progress` is told before each timed run, never during one.
@@ -178,7 +187,7 @@ pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(St
                 let before = round_trip(threads);
                 let sample = workload.trial(system, &trial)?;
                 let after = round_trip(threads);
-                series[column].ping_pongs.extend(before.into_iter().chain(after));
+                series[column].ping_pongs.push(before.into_iter().chain(after).collect());
                 series[column].samples.push(sample);
                 done += 1;
             }
@@ -201,7 +210,8 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
     params.insert("seed".to_owned(), json!(plan.seed));
     let figure = workload.figure();
     let mut rows = Vec::with_capacity(series.len());
-    for (&system, Series { samples, ping_pongs }) in systems.iter().zip(series) {
+    for (&system, own) in systems.iter().zip(series) {
+        let (samples, ping_pongs) = (&own.samples, own.ping_pongs.concat());
         let values = |of: fn(&Sample) -> f64| samples.iter().map(of).collect::<Vec<_>>();
         let speeds = values(|sample| sample.ops_per_sec);
         let (Some(ops_per_sec), Some(ns_per_op)) =
@@ -212,7 +222,7 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
         let audits: Option<Vec<f64>> = samples.iter().map(|sample| sample.audits_per_sec).collect();
         let baselines = workload.baselines().iter().map(|&baseline| {
             let column = systems.iter().position(|&system| system == baseline);
-            (baseline, column.map(|column| ratio(figure, samples, &series[column].samples)))
+            (baseline, column.and_then(|column| ratio(figure, own, &series[column])))
         });
         rows.push(Row {
             workload: workload.name(),
@@ -223,7 +233,8 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
             ops_per_sec,
             audits_per_sec: audits.map(|audits| median(&audits)),
             aborts: sum_of_aborts(samples),
-            ping_pong_ns: Spread::of(ping_pongs),
+            ping_pong_ns: Spread::of(&ping_pongs),
+            placement: Placement::of(&ping_pongs),
             latency_ns: (figure == Figure::Latency).then_some(ns_per_op),
             figure,
             ns_per_op,
@@ -234,14 +245,15 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
     rows
 }
 
-/// The median of the ratios within each round.
-fn ratio(figure: Figure, samples: &[Sample], baseline: &[Sample]) -> f64 {
+/// The median of the ratios within each round in which both had the cores placed alike.
+fn ratio(figure: Figure, own: &Series, baseline: &Series) -> Option<f64> {
     let of = |sample: &Sample| match figure {
         Figure::Speed => sample.ops_per_sec,
         Figure::Time | Figure::Latency => sample.ns_per_op,
     };
-    let ratios: Vec<f64> = samples.iter().zip(baseline).map(|(sample, baseline)| of(sample) / of(baseline)).collect();
-    median(&ratios)
+    let alike = (0..own.samples.len()).filter(|&round| own.placement(round) == baseline.placement(round));
+    let ratios: Vec<f64> = alike.map(|round| of(&own.samples[round]) / of(&baseline.samples[round])).collect();
+    Spread::of(&ratios).map(|ratios| ratios.median)
 }
 
 fn sum_of_aborts(samples: &[Sample]) -> Map<String, Value> {

@@ -10,15 +10,19 @@
 //! | [`crossbeam`], [`kanal`], [`flume`], [`std_mpsc`] | three published channels for Rust, and the standard library's |
 //! | [`arc_swap`] | a published `Arc` that can be swapped |
 //! | [`parking_lot`] | a published lock |
+//! | [`atomics`] | relaxed atomics, each by itself: the yardstick |
 //!
 //! An adapter is written as a competent user of that system would write it: no system gets help from the benchmark, and
-//! none is handicapped. [`place`] decides whether neighbouring objects share cache lines, for all of them alike.
+//! none is handicapped. [`place`] decides whether neighbouring objects share cache lines, for all of them alike; [`locked`]
+//! makes a memory without transactions of a lock and plain cells.
 
 pub mod arc_swap;
+pub mod atomics;
 pub mod crossbeam;
 pub mod fast_stm;
 pub mod flume;
 pub mod kanal;
+pub mod locked;
 pub mod mutex;
 pub mod parking_lot;
 pub mod place;

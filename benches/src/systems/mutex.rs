@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::locked::Gate;
 use super::place::Place;
 use crate::workload::bank::Bank;
 use crate::workload::{atoms, locks};
@@ -69,5 +70,17 @@ impl locks::Lock for Lock {
     #[inline]
     fn with<R>(&self, f: impl FnOnce(&mut u64) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The lock around nothing in particular.
+#[derive(Debug, Default)]
+pub struct Alone(Mutex<()>);
+
+impl Gate for Alone {
+    #[inline]
+    fn alone<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f()
     }
 }

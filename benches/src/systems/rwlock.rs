@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::locked::Gate;
 use super::place::Place;
 use crate::workload::atoms;
 use crate::workload::bank::Bank;
@@ -54,5 +55,23 @@ impl atoms::Atom for Atom {
     fn swap(&self, f: impl Fn(u64) -> u64) {
         let mut value = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *value = Arc::new(f(**value));
+    }
+}
+
+/// The lock around nothing in particular.
+#[derive(Debug, Default)]
+pub struct Shared(RwLock<()>);
+
+impl Gate for Shared {
+    #[inline]
+    fn alone<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inside = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        f()
+    }
+
+    #[inline]
+    fn shared<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _inside = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f()
     }
 }

@@ -5,8 +5,9 @@
 
 use parking_lot::Mutex;
 
-use super::place::Place;
+use super::place::{Padded, Place};
 use crate::workload::bank::Bank;
+use crate::workload::stm::counters;
 
 /// A bank with a lock for each account. A transfer takes two; an audit takes them all, and holds them until it has seen
 /// the last account, since it would otherwise miss or double money that is moved past it.
@@ -44,5 +45,29 @@ impl<P: Place> Bank for Accounts<P> {
             held.push(account);
         }
         sum
+    }
+}
+
+/// Counters on cache lines of their own, with a lock each; a sum takes them all.
+pub struct Counters(Vec<<Padded as Place>::Cell<Mutex<u64>>>);
+
+impl counters::Counters for Counters {
+    fn new(count: usize) -> Self {
+        Self((0..count).map(|_| Mutex::new(0).into()).collect())
+    }
+
+    #[inline]
+    fn add(&self, index: usize) {
+        *self.0[index].lock() += 1;
+    }
+
+    #[inline]
+    fn get(&self, index: usize) -> u64 {
+        *self.0[index].lock()
+    }
+
+    fn sum(&self) -> u64 {
+        let held: Vec<_> = self.0.iter().map(|counter| counter.lock()).collect();
+        held.iter().map(|counter| **counter).sum()
     }
 }

@@ -6,6 +6,7 @@
 //! | [`channels`] | messages from thread to thread, and choosing between two channels |
 //! | [`atoms`] | a shared value that is read and replaced as a whole |
 //! | [`locks`] | a lock taken and released, alone and against another thread |
+//! | [`stm`] | transactions, from the empty one to sets of integers |
 //!
 //! [`Workload`] is the face that a workload shows to [`crate::run`]: a name, parameters, systems, and one timed trial.
 
@@ -20,6 +21,7 @@ pub mod bank;
 pub mod channels;
 pub mod locks;
 mod repeat;
+pub mod stm;
 mod window;
 pub mod zipf;
 
@@ -96,5 +98,15 @@ impl Sample {
     pub fn of(ops: u64, seconds: f64) -> Self {
         let (ops_per_sec, ns_per_op) = (ops as f64 / seconds, seconds * 1e9 / ops as f64);
         Self { ops, ops_per_sec, ns_per_op, audits_per_sec: None, aborts: Vec::new() }
+    }
+
+    /// The same, where each operation is so many that are counted.
+    fn in_parts_of(self, parts: u64) -> Self {
+        Self {
+            ops: self.ops * parts,
+            ops_per_sec: self.ops_per_sec * parts as f64,
+            ns_per_op: self.ns_per_op / parts as f64,
+            ..self
+        }
     }
 }

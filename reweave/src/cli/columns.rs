@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use reweave_benches::report::{Report, Row, Spread};
+use reweave_benches::report::{Placement, Report, Row, Spread};
 use reweave_benches::workload::Figure;
 
 use super::human;
@@ -23,7 +23,8 @@ pub fn legend(report: &Report) -> String {
     if speeds_only(report) {
         return format!(
             "ops/s: median of the runs, all threads together, audits included; spread: slowest and fastest run.\n\
-             ns/op: one thread's time for an operation. {compared}: median of the ratios within each round."
+             ns/op: one thread's time for an operation. {compared}: median of the ratios within each round.\n\
+             cores: near or far from each other, by the round trip of a cache line around each run; mixed if it changed."
         );
     }
     let mut text = format!(
@@ -34,6 +35,11 @@ pub fn legend(report: &Report) -> String {
         text.push_str("\nns of a workload that is late: from send to receipt, of each run the median of its messages.");
     }
     text
+}
+
+/// Whether a row must say which workload it is of: where the title does not.
+fn names_workloads(report: &Report) -> bool {
+    report.rows.iter().any(|row| row.workload != "bank")
 }
 
 fn speeds_only(report: &Report) -> bool {
@@ -54,10 +60,15 @@ fn baselines(report: &Report) -> Vec<&'static str> {
 /// Speeds first; with what was done besides, and what was in vain.
 fn speeds(report: &Report) -> Table {
     let baselines = baselines(report);
+    let named = names_workloads(report);
     let mut header = ["threads", "system", "ops/s", "spread", "ns/op", "audits/s"].map(str::to_owned).to_vec();
     header.extend(baselines.iter().map(|baseline| format!("vs {baseline}")));
-    let right = header.len();
+    header.push("cores".to_owned());
     header.push("aborts per operation".to_owned());
+    let right = header.len() - 2;
+    if named {
+        header.insert(0, "workload".to_owned());
+    }
     let mut table = empty(header);
     for row in &report.rows {
         let mut cells = vec![
@@ -69,10 +80,14 @@ fn speeds(report: &Report) -> Table {
             row.audits_per_sec.map_or_else(|| "-".to_owned(), human::si),
         ];
         cells.extend(baselines.iter().map(|baseline| ratio(row, baseline)));
+        cells.push(row.placement.map_or("-", Placement::name).to_owned());
         cells.push(aborts(row));
+        if named {
+            cells.insert(0, row.workload.to_owned());
+        }
         table.add_row(cells);
     }
-    align_right(&mut table, [0].into_iter().chain(2..right));
+    align_right(&mut table, [0].into_iter().chain(2..right).map(|column| column + usize::from(named)));
     table
 }
 
@@ -172,6 +187,7 @@ pub mod tests {
             audits_per_sec: None,
             aborts: aborts.iter().map(|&(cause, count)| (cause.to_owned(), json!(count))).collect(),
             ping_pong_ns: None,
+            placement: Some(Placement::Near),
             latency_ns: None,
             figure: Figure::Speed,
             ns_per_op: Spread { median: 20e6, min: 19e6, max: 21e6 },
@@ -204,9 +220,14 @@ pub mod tests {
     fn speeds_and_times_have_their_columns() {
         let report = Report { machine: Machine::default(), rows: vec![row(&[])] };
         let lines = words(&report);
-        assert_eq!(lines[0], "threads system ops/s spread ns/op audits/s vs 2pl aborts per operation");
-        assert_eq!(lines[2], "2 reweave 100 -5% +0% 20000000 - 1.50x -");
+        assert_eq!(lines[0], "threads system ops/s spread ns/op audits/s vs 2pl cores aborts per operation");
+        assert_eq!(lines[2], "2 reweave 100 -5% +0% 20000000 - 1.50x near -");
         assert!(legend(&report).contains("vs 2pl: median of the ratios within"));
+
+        let report = Report { rows: vec![row(&[]), Row { workload: "counter", ..row(&[]) }], ..report };
+        let lines = words(&report);
+        assert!(lines[0].starts_with("workload threads system ops/s"), "{}", lines[0]);
+        assert!(lines[3].starts_with("counter 2 reweave 100"), "{}", lines[3]);
 
         let time = |figure, ratios| Row { workload: "lock", figure, ratios, ..row(&[]) };
         let near = time(Figure::Time, vec![("a", Some(0.9)), ("b", None)]);

@@ -82,7 +82,7 @@ fn notes(report: &Report) -> Vec<String> {
     notes
 }
 
-/// Which workloads lack which of the systems.
+/// Which workloads lack which of the systems: those that lack the same together.
 fn not_offered(report: &Report) -> Vec<String> {
     let unique = |names: &mut dyn Iterator<Item = &'static str>| {
         names.fold(Vec::new(), |mut unique, name| {
@@ -94,15 +94,21 @@ fn not_offered(report: &Report) -> Vec<String> {
     };
     let systems = unique(&mut report.rows.iter().map(|row| row.system));
     let workloads = unique(&mut report.rows.iter().map(|row| row.workload));
-    let lacks = |workload: &str| {
+    let mut lacking: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for workload in workloads {
         let has = |system| report.rows.iter().any(|row| row.workload == workload && row.system == system);
-        systems.iter().copied().filter(|&system| !has(system)).collect::<Vec<_>>().join(" and ")
+        let lacks: Vec<&str> = systems.iter().copied().filter(|&system| !has(system)).collect();
+        match lacking.iter_mut().find(|known| known.0 == lacks) {
+            Some((_, workloads)) => workloads.push(workload),
+            None => lacking.push((lacks, vec![workload])),
+        }
+    }
+    lacking.retain(|(systems, _)| !systems.is_empty());
+    let sentence = |(systems, workloads): (Vec<&str>, Vec<&str>)| {
+        let verb = if workloads.len() == 1 { "is" } else { "are" };
+        format!("{} {verb} not offered by {}.", workloads.join(", "), systems.join(" and "))
     };
-    let lacking = workloads.into_iter().map(|workload| (workload, lacks(workload)));
-    lacking
-        .filter(|(_, systems)| !systems.is_empty())
-        .map(|(workload, systems)| format!("{workload} is not offered by {systems}."))
-        .collect()
+    lacking.into_iter().map(sentence).collect()
 }
 
 /// The round trips around all runs of this number of threads.
@@ -151,7 +157,9 @@ mod tests {
     fn what_a_system_does_not_offer_is_said() {
         let row = |workload, system| Row { workload, system, ..row(&[]) };
         let rows = vec![row("x", "a"), row("x", "b"), row("x", "c"), row("y", "b")];
-        let report = Report { machine: Machine::default(), rows };
+        let mut report = Report { machine: Machine::default(), rows };
         assert_eq!(not_offered(&report), ["y is not offered by a and c."]);
+        report.rows.extend([row("z", "b"), row("w", "a"), row("w", "b")]);
+        assert_eq!(not_offered(&report), ["y, z are not offered by a and c.", "w is not offered by c."]);
     }
 }

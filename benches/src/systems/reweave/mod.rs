@@ -8,4 +8,4 @@ mod stm;
 pub use atom::Atom;
 pub use channel::Channel;
 pub use lock::Lock;
-pub use stm::Accounts;
+pub use stm::{Accounts, Memory, Snapshot};

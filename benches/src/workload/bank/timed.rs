@@ -14,6 +14,7 @@ use std::time::Instant;
 use reweave_core::sync::Arc;
 
 use super::{Bank, Options};
+use crate::workload::repeat::{self, since};
 use crate::workload::window::{Window, warm_up};
 use crate::workload::zipf::Zipf;
 use crate::workload::{Sample, Trial};
@@ -124,9 +125,9 @@ impl Client {
         }
     }
 
-    /// The generator of one thread. Seeds that are neighbours give sequences that are not.
+    /// The generator of one thread.
     pub(super) fn rng(&self, thread: usize) -> fastrand::Rng {
-        fastrand::Rng::with_seed(self.seed ^ (thread as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        repeat::rng(self.seed, thread)
     }
 
     /// One operation; says whether it was an audit.
@@ -180,12 +181,6 @@ impl Missing {
     }
 }
 
-/// The counts of `after` without those of `before`.
-fn since(before: &[(&'static str, u64)], after: Vec<(&'static str, u64)>) -> Vec<(&'static str, u64)> {
-    let earlier = |cause| before.iter().find(|known| known.0 == cause).map_or(0, |known| known.1);
-    after.into_iter().map(|(cause, count)| (cause, count.saturating_sub(earlier(cause)))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,11 +201,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn aborts_of_the_warm_up_do_not_count() {
-        assert_eq!(since(&[("a", 3)], vec![("a", 5), ("b", 1)]), [("a", 2), ("b", 1)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`bank`] | the options of `reweave bench bank` |
 //! | [`suite`] | the options of workloads that are measured together |
-//! | [`channels`], [`atoms`], [`locks`] | three suites, as the command describes them |
+//! | [`stm`], [`channels`], [`atoms`], [`locks`] | the suites, as the command describes them |
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ mod atoms;
 mod bank;
 mod channels;
 mod locks;
+mod stm;
 mod suite;
 
 /// What can be measured.
@@ -35,6 +36,9 @@ pub enum Workload {
     /// reported, and gets no figures.
     #[command(after_help = bank::ABOUT)]
     Bank(bank::Bank),
+    /// Transactions, from the empty one to sets of integers, beside locks and other STMs
+    #[command(after_help = stm::Stm::ABOUT)]
+    Stm(suite::Options<stm::Stm>),
     /// Messages from thread to thread, and the choice between two channels
     #[command(after_help = channels::Channels::ABOUT)]
     Channels(suite::Options<channels::Channels>),
@@ -97,6 +101,7 @@ pub struct Common {
 pub fn main(workload: Workload) -> ExitCode {
     match workload {
         Workload::Bank(bank) => bank::main(bank),
+        Workload::Stm(stm) => stm.run(),
         Workload::Channels(channels) => channels.run(),
         Workload::Atoms(atoms) => atoms.run(),
         Workload::Locks(locks) => locks.run(),

@@ -1,4 +1,4 @@
-//! `reweave bench channels`, `atoms` and `locks`: several small workloads that are measured together.
+//! `reweave bench stm`, `channels`, `atoms` and `locks`: several small workloads that are measured together.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -90,7 +90,7 @@ impl From<Fixed> for Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{atoms, channels, locks};
+    use super::super::{atoms, channels, locks, stm};
     use super::*;
     use reweave_benches::workload;
 
@@ -111,6 +111,7 @@ mod tests {
 
     #[test]
     fn the_help_describes_every_workload_and_every_system_as_the_library_does() {
+        describes::<stm::Stm>(&workload::stm::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
         describes::<channels::Channels>(&workload::channels::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
         describes::<atoms::Atoms>(&workload::atoms::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
         describes::<locks::Locks>(&workload::locks::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
