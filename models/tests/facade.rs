@@ -69,7 +69,7 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "it drives the checkers, and its own bookkeeping must be invisible to them",
     },
     Exception {
-        place: "models/src/models/promise.rs",
+        place: "models/src/models/wakers.rs",
         names: &["std::sync"],
         reason: "`std::task::Wake` is defined on the standard library's `Arc`",
     },
