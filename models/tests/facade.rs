@@ -69,17 +69,7 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "it drives the checkers, and its own bookkeeping must be invisible to them",
     },
     Exception {
-        place: "models/src/models/promise.rs",
-        names: &["std::sync"],
-        reason: "`std::task::Wake` is defined on the standard library's `Arc`",
-    },
-    Exception {
-        place: "models/src/models/trigger.rs",
-        names: &["std::sync"],
-        reason: "`std::task::Wake` is defined on the standard library's `Arc`",
-    },
-    Exception {
-        place: "models/src/models/channel/leaving.rs",
+        place: "models/src/models/wakers.rs",
         names: &["std::sync"],
         reason: "`std::task::Wake` is defined on the standard library's `Arc`",
     },

@@ -18,6 +18,7 @@ pub mod team;
 pub mod time;
 pub mod trigger;
 pub mod waitfor;
+mod wakers;
 
 /// All components, in the order of the matrix.
 pub static ALL: &[Component] = &[

@@ -5,14 +5,14 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use reweave_core::event::Stopped;
 use reweave_core::promise::{Eventual, Failure, Promise, join_all, pair, race};
-use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Unseen, thread};
 
+use super::wakers;
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of promises.
@@ -151,33 +151,17 @@ fn keep_deadline() {
     there.join().unwrap();
 }
 
-/// A waker that counts its wake-ups.
-struct Counting(AtomicUsize);
-
-impl Wake for Counting {
-    fn wake(self: std_arc::Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// `Waker::from` wants the standard library's own `Arc`, whatever the backend.
-mod std_arc {
-    #![allow(clippy::disallowed_types)]
-    pub(super) use std::sync::Arc;
-}
-
 fn keep_poll() {
     let (promise, eventual) = pair();
     let there = fulfil_there(promise, 7);
-    let counting = std_arc::Arc::new(Counting(AtomicUsize::new(0)));
-    let waker = Waker::from(counting.clone());
+    let (wakes, waker) = wakers::counting();
     let mut reading = pin!((&eventual).into_future());
     let ready = reading.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
     there.join().unwrap();
     if ready {
         cover("ready");
     } else {
-        assert_eq!(counting.0.load(Ordering::Relaxed), 1, "the future is neither ready nor woken");
+        assert_eq!(wakes.count(), 1, "the future is neither ready nor woken");
         cover("woken");
         assert_eq!(reading.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(&7)));
     }

@@ -8,13 +8,13 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, UnsafeCell, thread};
 use reweave_core::trigger::{Trigger, wait_any};
 
+use super::wakers;
 use crate::{Model, Run, Seeded, cover};
 
 /// The trigger's models.
@@ -195,31 +195,11 @@ fn signal_deadline() {
     signaller.join().unwrap();
 }
 
-/// A waker that counts its wake-ups.
-struct Counting(AtomicUsize);
-
-impl Wake for Counting {
-    fn wake(self: std_arc::Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// `Waker::from` wants the standard library's own `Arc`, whatever the backend.
-mod std_arc {
-    #![allow(clippy::disallowed_types)]
-    pub(super) use std::sync::Arc;
-}
-
-fn counting_waker() -> (std_arc::Arc<Counting>, Waker) {
-    let counting = std_arc::Arc::new(Counting(AtomicUsize::new(0)));
-    (counting.clone(), Waker::from(counting))
-}
-
 fn signal_poll() {
     let mailbox = Mailbox::new();
     let signaller = post_elsewhere(&mailbox);
-    let (_, first_waker) = counting_waker();
-    let (woken, second_waker) = counting_waker();
+    let (_, first_waker) = wakers::counting();
+    let (woken, second_waker) = wakers::counting();
     let mut wait = pin!(mailbox.trigger.wait_async());
     // Polled with one waker and then with another: the second is the one that counts.
     let mut polls =
@@ -229,7 +209,7 @@ fn signal_poll() {
     if ready {
         cover("ready");
     } else {
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the future is neither ready nor woken");
+        assert_eq!(woken.count(), 1, "the future is neither ready nor woken");
         cover("woken");
         assert_eq!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(7));
     }
@@ -241,7 +221,7 @@ fn signal_drop() {
     let signaller = post_elsewhere(&mailbox);
     {
         let mut wait = pin!(mailbox.trigger.wait_async());
-        let (_, waker) = counting_waker();
+        let (_, waker) = wakers::counting();
         let _ = wait.as_mut().poll(&mut Context::from_waker(&waker));
     }
     cover(if mailbox.trigger.signalled().is_some() {

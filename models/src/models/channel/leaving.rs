@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use reweave_core::cancel::Token;
@@ -12,6 +12,7 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
 
 use super::{Counted, Pair, Parcel, elsewhere};
+use crate::models::wakers;
 use crate::{Model, Run, Seeded, cover};
 
 pub(super) const MODELS: &[Model] = &[
@@ -172,23 +173,9 @@ fn dropped_task((tx, rx): Pair<Parcel>) {
     patient.join().unwrap();
 }
 
-/// `Waker::from` wants the standard library's own `Arc`, whatever the backend.
-mod std_arc {
-    #![allow(clippy::disallowed_types)]
-    pub(super) use std::sync::Arc;
-}
-
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: std_arc::Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// Runs a future on this thread, which sleeps until it is woken.
 fn block_on<F: Future>(mut future: Pin<&mut F>) -> F::Output {
-    let waker = Waker::from(std_arc::Arc::new(Unpark(thread::current())));
+    let waker = wakers::unparking();
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
