@@ -74,16 +74,6 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "`std::task::Wake` is defined on the standard library's `Arc`",
     },
     Exception {
-        place: "models/src/models/trigger.rs",
-        names: &["std::sync"],
-        reason: "`std::task::Wake` is defined on the standard library's `Arc`",
-    },
-    Exception {
-        place: "models/src/models/channel/leaving.rs",
-        names: &["std::sync"],
-        reason: "`std::task::Wake` is defined on the standard library's `Arc`",
-    },
-    Exception {
         place: "benches/src/systems/mutex.rs",
         names: &["std::sync"],
         reason: "the standard library's lock is the system under test",

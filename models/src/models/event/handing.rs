@@ -16,7 +16,7 @@ pub(super) const MODELS: &[Model] = &[
     Model {
         name: "handed-at-deadline",
         property: "what is handed over while a deadline passes is in the waiter's hands or with the source",
-        runs: &[Run::loom_bounded(3), Run::loom().deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["in time", "timed out"],
         seeded: &[
             Seeded { bug: "event/leave-undecided", run: Run::loom_bounded(3), expect: "given to nobody" },
