@@ -168,6 +168,8 @@ fn lock(var: &Var) -> Result<Orec, Orec> {
 #[inline]
 fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], stamp: Instant) {
     let published = participant.signature(stamp.tick());
+    // Most commits leave nothing to destroy and nobody to wake, and are spared the passes for it.
+    let (mut leaves_garbage, mut is_waited) = (false, false);
     for write in &mut *writes {
         // SAFETY: logged variables outlive the pinned transaction.
         let var = unsafe { write.var.hot() };
@@ -197,9 +199,15 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
         if kept {
             write.destroy = None;
         }
+        leaves_garbage |= write.destroy.is_some();
+        is_waited |= write.before.is_waited();
     }
-    retire(guard, writes);
-    wake(participant, writes);
+    if leaves_garbage {
+        retire(guard, writes);
+    }
+    if is_waited {
+        wake(participant, writes);
+    }
 }
 
 /// Retires the words that were replaced and not kept. They were unlinked before, so nobody new can reach them.
