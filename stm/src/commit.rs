@@ -1,9 +1,10 @@
 //! Committing: lock what is written, stamp, validate what was read, publish.
 //!
 //! ```text
-//! lock      every variable of the write set, by compare-and-swap of its record to the same record with L
+//! lock      every variable of the write set, by compare-and-swap of its record to the same record with L; from the record
+//!           that was read, if it was read just before: then the lock is the validation
 //! stamp     load the clock (and mark its tick dirty, if nobody has): this is the commit's tick
-//! validate  every read: its record is as logged, or was when we locked it ourselves
+//! validate  every other read: its record is as logged, or was when we locked it ourselves
 //! publish   a variable at a time: keep its version if a snapshot may need it, store the word, store the record
 //! ```
 //!
@@ -63,12 +64,23 @@ pub(crate) fn store(participant: &Participant, guard: &Guard<'_>, mut write: Wri
     participant.slot.counters.commits.bump();
 }
 
-/// Whether a read is still current: unlocked at the version that was logged, or locked by ourselves from that version.
+/// Whether a read is still current: unlocked at the version that was logged.
 #[inline]
-pub(crate) fn unchanged(read: &Read, log: &Log) -> bool {
-    // SAFETY: logged variables outlive the pinned transaction.
-    let now = unsafe { read.var.hot() }.orec.load(Ordering::Acquire);
+pub(crate) fn is_current(read: &Read) -> bool {
+    record(read).is_still(read.seen)
+}
+
+/// As [`is_current`], or locked by ourselves from that version.
+#[inline]
+fn is_ours_or_current(read: &Read, log: &Log) -> bool {
+    let now = record(read);
     now.is_still(read.seen) || (now.is_locked() && locked_by_us(read, log))
+}
+
+#[inline]
+fn record(read: &Read) -> Orec {
+    // SAFETY: logged variables outlive the pinned transaction.
+    unsafe { read.var.hot() }.orec.load(Ordering::Acquire)
 }
 
 /// Whether the commit that owns `log`, which holds all of its locks, locked the variable at the version that was read.
@@ -77,28 +89,53 @@ fn locked_by_us(read: &Read, log: &Log) -> bool {
 }
 
 fn validate(log: &Log) -> bool {
-    seeded("stm/commit-without-validation") || log.reads.iter().all(|read| unchanged(read, log))
+    seeded("stm/commit-without-validation") || log.reads.iter().all(|read| is_ours_or_current(read, log))
 }
 
 /// Locks the write set, or nothing.
 #[inline]
 fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
     for position in 0..writes.len() {
-        // SAFETY: logged variables outlive the pinned transaction.
-        let var = unsafe { writes[position].var.hot() };
-        writes[position].before = loop {
+        match lock_write(&writes[position]) {
+            Ok(before) => writes[position].before = before,
+            Err(cause) => {
+                release(&writes[..position]);
+                return Err(cause);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Locks the variable of one entry: from the record that was read, or from whatever it has. Returns the record from before.
+#[inline]
+fn lock_write(write: &Write) -> Result<Orec, Cause> {
+    // SAFETY: logged variables outlive the pinned transaction.
+    let var = unsafe { write.var.hot() };
+    let read = write.before;
+    if read == Orec::NONE || seeded("stm/commit-without-validation") {
+        return loop {
             match lock(var) {
-                Ok(before) => break before,
-                Err(now) if now.is_locked() => {
-                    release(&writes[..position]);
-                    return Err(Cause::WriteLocked);
-                }
+                Ok(before) => break Ok(before),
+                Err(now) if now.is_locked() => break Err(Cause::WriteLocked),
                 // A waiter has marked the record meanwhile, or another commit has come and gone.
                 Err(_) => {}
             }
         };
     }
-    Ok(())
+    let mut before = read;
+    // Acquire: as in `lock`. No look at the record first: it would fetch the cache line twice if another core has it.
+    while let Err(now) = var.orec.replace(before, before.locked(), Ordering::AcqRel) {
+        if now.is_locked() && !seeded("stm/ignore-locks") {
+            return Err(Cause::WriteLocked);
+        }
+        // A waiter's mark may have come or gone; anything else is another version.
+        if !now.is_still(read) && !seeded("stm/ignore-locks") {
+            return Err(Cause::CommitChanged);
+        }
+        before = now;
+    }
+    Ok(before)
 }
 
 /// Unlocks variables whose values have not been touched.
@@ -131,6 +168,8 @@ fn lock(var: &Var) -> Result<Orec, Orec> {
 #[inline]
 fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], stamp: Instant) {
     let published = participant.signature(stamp.tick());
+    // Most commits leave nothing to destroy and nobody to wake, and are spared the passes for it.
+    let (mut leaves_garbage, mut is_waited) = (false, false);
     for write in &mut *writes {
         // SAFETY: logged variables outlive the pinned transaction.
         let var = unsafe { write.var.hot() };
@@ -160,9 +199,15 @@ fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], s
         if kept {
             write.destroy = None;
         }
+        leaves_garbage |= write.destroy.is_some();
+        is_waited |= write.before.is_waited();
     }
-    retire(guard, writes);
-    wake(participant, writes);
+    if leaves_garbage {
+        retire(guard, writes);
+    }
+    if is_waited {
+        wake(participant, writes);
+    }
 }
 
 /// Retires the words that were replaced and not kept. They were unlinked before, so nobody new can reach them.

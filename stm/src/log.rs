@@ -11,6 +11,8 @@ use crate::orec::Orec;
 use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
+/// How far back a first write looks for the read it belongs to: `modify` reads just before, a transfer one variable earlier.
+const LOOK_BACK: usize = 2;
 /// Write sets up to this length are searched linearly.
 const LINEAR: usize = 16;
 /// Entries for which a log keeps its memory between transactions.
@@ -28,11 +30,17 @@ pub(crate) struct Write {
     pub(crate) var: VarPtr,
     pub(crate) word: Word,
     pub(crate) destroy: Option<Destroy>,
-    /// While the commit holds the variable's lock: the record from before. Otherwise `NONE`.
+    /// The record under which the transaction read the variable before it wrote it, and which the commit locks it from; `NONE`
+    /// if it did not, or if that read is among the [reads](Log::reads). While the commit holds the lock: the record from before.
     pub(crate) before: Orec,
 }
 
 impl Write {
+    /// The read that moved into this entry, if one did. Not while the commit holds locks.
+    fn read(&self) -> Option<Read> {
+        (self.before != Orec::NONE).then_some(Read { var: self.var, seen: self.before })
+    }
+
     /// Gives the word up: it was never published.
     fn discard(self) {
         discard(self.word, self.destroy);
@@ -98,7 +106,8 @@ impl Log {
         match self.find(var) {
             None => {
                 self.filter |= filter_bit(var);
-                self.writes.push(Write { var, word, destroy, before: Orec::NONE });
+                let before = self.take_read(var);
+                self.writes.push(Write { var, word, destroy, before });
                 if self.writes.len() > LINEAR {
                     self.extend_index();
                 }
@@ -112,6 +121,22 @@ impl Log {
                 }
             }
         }
+    }
+
+    /// Takes the variable's read out of the read set, for the entry of its first write, if it is one of the latest. The commit
+    /// then validates it by the very step that locks the variable.
+    #[inline]
+    fn take_read(&mut self, var: VarPtr) -> Orec {
+        let latest = self.reads.len().saturating_sub(LOOK_BACK);
+        match self.reads[latest..].iter().rposition(|read| read.var == var) {
+            Some(position) => self.reads.swap_remove(latest + position).seen,
+            None => Orec::NONE,
+        }
+    }
+
+    /// All that was read, wherever it is logged. Not while the commit holds locks.
+    pub(crate) fn all_reads(&self) -> impl Iterator<Item = Read> + '_ {
+        self.reads.iter().copied().chain(self.writes.iter().filter_map(Write::read))
     }
 
     #[cold]
@@ -142,6 +167,7 @@ impl Log {
         }
         let indexed = self.writes.len() > LINEAR;
         for write in self.writes.drain(savepoint.writes..) {
+            self.reads.extend(write.read());
             if indexed {
                 self.index.remove(&write.var);
             }
@@ -156,7 +182,13 @@ impl Log {
     /// Forgets everything after a commit, which has moved the words out of the write set.
     #[inline]
     pub(crate) fn clear_committed(&mut self) {
+        let plain = self.undo.is_empty() && self.writes.len() <= LINEAR;
         self.writes.clear();
+        if plain {
+            // There is no index and nothing to undo: what the usual transaction pays.
+            self.filter = 0;
+            self.branch = 0;
+        }
         self.discard();
     }
 
@@ -172,6 +204,7 @@ impl Log {
         }
     }
 
+    #[cold]
     fn discard_writes(&mut self) {
         for replaced in self.undo.drain(..) {
             discard(replaced.word, replaced.destroy);

@@ -135,9 +135,7 @@ impl<'p> Tx<'p> {
     /// Moves this transaction to an instant at which `seen` is visible, or dooms it.
     fn extend(&mut self, seen: Orec) {
         let now = self.participant.engine().clock.tick_past(seen.tick());
-        if !seeded("stm/extend-without-validation")
-            && !self.log.reads.iter().all(|read| commit::unchanged(read, &self.log))
-        {
+        if !seeded("stm/extend-without-validation") && !self.log.all_reads().all(|read| commit::is_current(&read)) {
             self.doomed = Some(Cause::ReadChanged);
             return;
         }
@@ -238,7 +236,7 @@ impl<'p> Tx<'p> {
                 Ok(()) => Conclusion::Committed,
                 Err(cause) => Conclusion::Conflict(cause),
             },
-            Some(RETRY) if self.log.reads.is_empty() => Conclusion::NothingToWaitFor,
+            Some(RETRY) if self.log.all_reads().next().is_none() => Conclusion::NothingToWaitFor,
             Some(RETRY) if enlist => Conclusion::Retry(self.enlist()),
             Some(RETRY) => Conclusion::Retry(None),
             // An interrupt kept from an earlier attempt: this one is not doomed, but its body did not finish either.
@@ -247,7 +245,7 @@ impl<'p> Tx<'p> {
     }
 
     fn enlist(&self) -> Option<Waiting<'p>> {
-        let reads = self.log.reads.iter().map(|read| {
+        let reads = self.log.all_reads().map(|read| {
             // SAFETY: what is in the log was alive during this transaction, which is still pinned.
             let var = unsafe { read.var.hot() };
             (read.var.addr(), &var.orec, read.seen)

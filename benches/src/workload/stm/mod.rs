@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `empty` | a transaction that does nothing; under a lock, taking and releasing it | here |
 //! | `counter`, `read1`, `audit`, `scan` | numbers that are counted up, read and summed | [`counters`] |
-//! | `transfer`, `transfer-packed`, `bank-audit10`, `contended` | the [bank](super::bank) with given options | there |
+//! | `transfer`, `transfer-packed`, `bank-audit10`, `contended` | the [`bank`] with given options | there |
 //! | `disjoint`, `long-read` | transfers that stay apart; a long read against short writes | [`accounts`] |
 //! | `hash16k`, `list256`, `rbtree32k`, `skip32k`, each with 0, 10 and 50 % updates | sets of integers | [`sets`] |
 //!
