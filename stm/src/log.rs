@@ -135,7 +135,7 @@ impl Log {
     }
 
     /// All that was read, wherever it is logged. Not while the commit holds locks.
-    pub(crate) fn all_reads(&self) -> impl Iterator<Item = Read> + '_ {
+    pub(crate) fn all_reads(&self) -> impl Iterator<Item = Read> + Clone + '_ {
         self.reads.iter().copied().chain(self.writes.iter().filter_map(Write::read))
     }
 
