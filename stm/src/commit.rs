@@ -129,8 +129,8 @@ fn lock_write(write: &Write) -> Result<Orec, Cause> {
         if now.is_locked() && !seeded("stm/ignore-locks") {
             return Err(Cause::WriteLocked);
         }
-        // A waiter's mark may have come or gone; anything else is another version.
-        if !now.is_still(read) && !seeded("stm/ignore-locks") {
+        // A waiter may have left its mark; anything else is another version.
+        if !now.is_still(read) && !now.is_locked() {
             return Err(Cause::CommitChanged);
         }
         before = now;

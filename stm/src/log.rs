@@ -5,6 +5,7 @@
 //! transaction of n operations costs O(n).
 
 use reweave_core::reclaim::{Garbage, expire};
+use reweave_core::seeded;
 use rustc_hash::FxHashMap;
 
 use crate::orec::Orec;
@@ -136,7 +137,8 @@ impl Log {
 
     /// All that was read, wherever it is logged. Not while the commit holds locks.
     pub(crate) fn all_reads(&self) -> impl Iterator<Item = Read> + Clone + '_ {
-        self.reads.iter().copied().chain(self.writes.iter().filter_map(Write::read))
+        let taken = if seeded("stm/forget-taken-reads") { &[][..] } else { &self.writes[..] };
+        self.reads.iter().copied().chain(taken.iter().filter_map(Write::read))
     }
 
     #[cold]
@@ -167,7 +169,9 @@ impl Log {
         }
         let indexed = self.writes.len() > LINEAR;
         for write in self.writes.drain(savepoint.writes..) {
-            self.reads.extend(write.read());
+            if !seeded("stm/undo-forgets-taken-reads") {
+                self.reads.extend(write.read());
+            }
             if indexed {
                 self.index.remove(&write.var);
             }
@@ -182,7 +186,7 @@ impl Log {
     /// Forgets everything after a commit, which has moved the words out of the write set.
     #[inline]
     pub(crate) fn clear_committed(&mut self) {
-        let plain = self.undo.is_empty() && self.writes.len() <= LINEAR;
+        let plain = self.undo.is_empty() && self.writes.len() <= LINEAR && self.writes.capacity() <= KEPT;
         self.writes.clear();
         if plain {
             // There is no index and nothing to undo: what the usual transaction pays.

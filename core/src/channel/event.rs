@@ -1,9 +1,9 @@
 //! Sending and receiving as events.
 //!
 //! A receive is notified, and then takes the value by itself; so a wait that ends otherwise has no value to lose. In
-//! a rendezvous channel, and for a blocked thread only, a sender puts the value into the receiver's entry, from which
-//! it is collected on leaving the list. A send keeps its value until it has happened; [`SendEvent::into_inner`] gives
-//! it back.
+//! a rendezvous channel it may also take the value of a sender that it finds as it enlists, which ends its wait; and, a blocked
+//! thread only, be given one: a sender puts the value into its entry, from which it is collected on leaving the list. A
+//! send keeps its value until it has happened; [`SendEvent::into_inner`] gives it back.
 
 use std::fmt;
 

@@ -59,7 +59,7 @@ pub(super) enum Entrance<In, Out> {
     Enlisted(Ticket),
     /// It has met somebody; its wait is decided.
     Met(Out),
-    /// It does not wait: the channel is closed, or its wait is decided already.
+    /// It does not wait: the channel is closed, or it has won its own trigger for a partner that was decided by then.
     Refused(In),
 }
 

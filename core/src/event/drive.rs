@@ -155,6 +155,8 @@ struct Blocked<'a> {
     enlisted: Option<Enlisted>,
     owed: Owed,
     spin: Spin,
+    /// The deadline has passed: if the next attempt fails, too, the wait ends.
+    overdue: bool,
     /// Why the wait-for graph has ended the wait, if it has.
     verdict: Option<Box<Deadlock>>,
 }
@@ -164,7 +166,7 @@ impl<'a> Blocked<'a> {
         let context = Context::shared();
         let cancellation = limits.cancellation(&context);
         let (owed, spin) = (Owed::default(), Spin::new());
-        Self { arms, limits, context, cancellation, enlisted: None, owed, spin, verdict: None }
+        Self { arms, limits, context, cancellation, enlisted: None, owed, spin, overdue: false, verdict: None }
     }
 
     fn run(&mut self, order: Order) -> Result<usize, Stopped> {
@@ -183,6 +185,9 @@ impl<'a> Blocked<'a> {
                 return Ok(index);
             }
             self.check_cancelled()?;
+            if self.overdue {
+                return Err(Stopped::TimedOut);
+            }
         }
     }
 
@@ -201,7 +206,7 @@ impl<'a> Blocked<'a> {
                 let verdict = self.verdict.take();
                 return Err(Stopped::Deadlock(verdict.expect("who breaks a wait leaves the verdict first")));
             }
-            READY => self.look_again()?,
+            READY => self.look_again(),
             CANCELLED => {}
             _ if seeded("event/attempt-others-first") => {}
             index => {
@@ -234,16 +239,14 @@ impl<'a> Blocked<'a> {
     }
 
     /// What made an event look ready may take another moment, as a value that is being written does: its writer may need
-    /// the core. It may also never happen, and deadlines pass meanwhile.
-    fn look_again(&mut self) -> Result<(), Stopped> {
+    /// the core. It may also never happen, and deadlines pass meanwhile: then the attempt that follows is the last.
+    fn look_again(&mut self) {
         if !self.spin.pause() {
             thread::yield_now();
         }
         // Under a checker there is no time, and yielding lets the writer go on.
-        match self.limits.deadline {
-            Some(deadline) if !MODELLED && self.context.clock.now() >= deadline => Err(Stopped::TimedOut),
-            _ => Ok(()),
-        }
+        let deadline = self.limits.deadline.filter(|_| !MODELLED);
+        self.overdue = deadline.is_some_and(|deadline| self.context.clock.now() >= deadline);
     }
 }
 

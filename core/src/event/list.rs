@@ -71,7 +71,7 @@ impl<P> WaitQueue<P> {
     pub fn push(&mut self, waiter: &Waiter, with: P) -> Ticket {
         let number = self.arrivals;
         self.arrivals += 1;
-        let new = Place { number, previous: self.last, next: NOWHERE, entry: Some((waiter.clone(), with)) };
+        let new = Place { number, previous: NOWHERE, next: NOWHERE, entry: Some((waiter.clone(), with)) };
         let place = match self.free {
             NOWHERE => {
                 let place = u32::try_from(self.places.len()).ok().filter(|&place| place != NOWHERE);
@@ -84,11 +84,7 @@ impl<P> WaitQueue<P> {
                 free
             }
         };
-        match self.last {
-            NOWHERE => self.first = place,
-            last => self.places[last as usize].next = place,
-        }
-        self.last = place;
+        self.append(place);
         self.len += 1;
         Ticket { place, number }
     }
@@ -135,16 +131,26 @@ impl<P> WaitQueue<P> {
         })
     }
 
-    /// The first entry that `accept` accepts. That of a blocked thread stays: it comes to take it out. That of a suspended task,
-    /// which may never come, is taken out and returned. O(n).
+    /// The first entry that `accept` accepts. That of a blocked thread stays, behind all others, until it comes to take it out;
+    /// so those who serve one after the other do not pass those that have been served. That of a suspended task, which
+    /// may never come, is taken out and returned. O(n).
     pub fn serve(&mut self, mut accept: impl FnMut(&Waiter, &mut P) -> bool) -> Option<(Waiter, P)> {
         let mut place = self.first;
         while place != NOWHERE {
-            let (waiter, with) = self.places[place as usize].entry.as_mut().expect("a linked place is used");
+            let here = &mut self.places[place as usize];
+            let next = here.next;
+            let (waiter, with) = here.entry.as_mut().expect("a linked place is used");
             if accept(waiter, with) {
-                return if waiter.attends() { None } else { Some(self.unlink(place)) };
+                if !waiter.attends() {
+                    return Some(self.unlink(place));
+                }
+                if next != NOWHERE {
+                    self.take_out(place);
+                    self.append(place);
+                }
+                return None;
             }
-            place = self.places[place as usize].next;
+            place = next;
         }
         None
     }
@@ -159,7 +165,19 @@ impl<P> WaitQueue<P> {
         self.len == 0
     }
 
-    fn unlink(&mut self, place: u32) -> (Waiter, P) {
+    /// Makes a place the last of the list; it is in no list.
+    fn append(&mut self, place: u32) {
+        match self.last {
+            NOWHERE => self.first = place,
+            last => self.places[last as usize].next = place,
+        }
+        let here = &mut self.places[place as usize];
+        (here.previous, here.next) = (self.last, NOWHERE);
+        self.last = place;
+    }
+
+    /// Takes a place out of the list.
+    fn take_out(&mut self, place: u32) {
         let Place { previous, next, .. } = self.places[place as usize];
         match previous {
             NOWHERE => self.first = next,
@@ -169,6 +187,11 @@ impl<P> WaitQueue<P> {
             NOWHERE => self.last = previous,
             next => self.places[next as usize].previous = previous,
         }
+    }
+
+    /// Takes an entry out of the list; its place can be used again.
+    fn unlink(&mut self, place: u32) -> (Waiter, P) {
+        self.take_out(place);
         self.places[place as usize].next = self.free;
         self.free = place;
         self.len -= 1;

@@ -172,14 +172,16 @@ fn a_select_among_nothing_says_so() {
 enum Step {
     Push,
     Pop,
+    Serve(usize),
     Remove(usize),
 }
 
 impl quickcheck::Arbitrary for Step {
     fn arbitrary(g: &mut quickcheck::Gen) -> Self {
-        match u8::arbitrary(g) % 4 {
+        match u8::arbitrary(g) % 5 {
             0 | 1 => Self::Push,
             2 => Self::Pop,
+            3 => Self::Serve(usize::arbitrary(g)),
             _ => Self::Remove(usize::arbitrary(g)),
         }
     }
@@ -196,7 +198,13 @@ quickcheck! {
                     true
                 }
                 Step::Pop => queue.pop().map(|(_, with)| with) == plain.pop_front().map(|(_, with)| with),
-                Step::Remove(_) if plain.is_empty() => true,
+                Step::Remove(_) | Step::Serve(_) if plain.is_empty() => true,
+                // That of a blocked thread goes behind the others.
+                Step::Serve(index) => {
+                    let served = plain.remove(index % plain.len()).unwrap();
+                    plain.push_back(served);
+                    queue.serve(|_, &mut with| with == served.1).is_none()
+                }
                 Step::Remove(index) => {
                     let (ticket, with) = plain.remove(index % plain.len()).unwrap();
                     queue.remove(ticket) == Some(with) && queue.remove(ticket).is_none()

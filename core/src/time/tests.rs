@@ -15,6 +15,16 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
+fn a_sleep_that_is_over_at_once_is_cancelled_too() {
+    let token = Token::new();
+    token.cancel("enough");
+    token.run(|| {
+        assert!(matches!(sleep(Duration::ZERO), Err(Stopped::Cancelled(_))));
+        assert!(matches!(sleep_until(Instant::now()), Err(Stopped::Cancelled(_))));
+    });
+}
+
+#[test]
 fn real_sleeps_are_not_early_and_can_be_cancelled() {
     let before = Instant::now();
     sleep(Duration::from_millis(5)).unwrap();

@@ -5,7 +5,9 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::cancel::Token;
 use crate::channel::{How, SendError, TryRecvError, TrySendError, Why};
+use crate::event::Stopped;
 
 #[test]
 fn values_arrive_in_order() {
@@ -152,6 +154,22 @@ fn what_is_possible_at_once_is_done_after_the_deadline_too() {
         tx.send_timeout(2, Duration::ZERO).unwrap();
         assert_eq!(rx.recv_deadline(past), Ok(1));
         assert_eq!(rx.recv_timeout(Duration::ZERO), Ok(2));
+    }
+}
+
+#[test]
+fn a_close_and_a_cancellation_are_told_after_the_deadline_too() {
+    for (tx, rx) in flavours() {
+        let token = Token::new();
+        token.cancel("enough");
+        token.run(|| {
+            assert!(matches!(rx.recv_timeout(Duration::ZERO), Err(Why::Stopped(Stopped::Cancelled(_)))));
+            assert!(matches!(rx.recv_deadline(Instant::now()), Err(Why::Stopped(Stopped::Cancelled(_)))));
+        });
+        tx.close("done");
+        assert!(matches!(rx.recv_timeout(Duration::ZERO), Err(Why::Closed(_))));
+        assert!(matches!(tx.send_deadline(1, Instant::now()).unwrap_err().why, Why::Closed(_)));
+        token.run(|| assert!(matches!(rx.recv_timeout(Duration::ZERO), Err(Why::Closed(_)))));
     }
 }
 

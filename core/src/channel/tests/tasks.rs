@@ -1,8 +1,10 @@
 //! The asynchronous side: suspended tasks, wakers, and what becomes of a notification when a task is dropped.
 
+use std::cell::RefCell;
+
 use super::*;
-use crate::channel::TryRecvError;
-use crate::event::Waiting;
+use crate::channel::{Sending, TryRecvError};
+use crate::event::{Event, Select, Waiter, Waiting};
 
 #[test]
 fn tasks_talk_to_threads() {
@@ -33,6 +35,71 @@ fn tasks_talk_to_tasks() {
             assert_eq!(block_on(rx.recv_async()), Ok(value));
         }
         sender.join().unwrap();
+    }
+}
+
+/// Never happens, and always looks as if it would.
+struct Restless;
+
+impl Event for Restless {
+    type Output = u32;
+
+    fn attempt(&mut self) -> Option<u32> {
+        None
+    }
+
+    fn enlist(&mut self, _waiter: &Waiter) -> bool {
+        true
+    }
+
+    fn delist(&mut self) {}
+
+    fn pass_on(&mut self) {}
+}
+
+/// Never happens either; lets a sender come to wait when it is enlisted for the last time that it counts.
+struct Trap<'a, 's> {
+    enlistments: usize,
+    sending: &'a RefCell<Sending<'s, u32>>,
+}
+
+impl Event for Trap<'_, '_> {
+    type Output = u32;
+
+    fn attempt(&mut self) -> Option<u32> {
+        None
+    }
+
+    fn enlist(&mut self, _waiter: &Waiter) -> bool {
+        self.enlistments = self.enlistments.wrapping_sub(1);
+        if self.enlistments == 0 {
+            assert!(poll_once(&mut *self.sending.borrow_mut()).is_pending());
+        }
+        false
+    }
+
+    fn delist(&mut self) {}
+
+    fn pass_on(&mut self) {}
+}
+
+/// In whatever round of a poll a sender comes: a receiver that suspends has not taken its value, and may be dropped.
+#[test]
+fn a_task_that_suspends_has_taken_nothing() {
+    for enlistments in 1..20 {
+        let (tx, rx) = rendezvous();
+        let sending = RefCell::new(tx.send_async(7));
+        let mut select = Select::biased();
+        select.add(Trap { enlistments, sending: &sending });
+        select.add(rx.recv_event().map(Result::unwrap));
+        select.add(Restless);
+        let received = poll_once(&mut select.wait_async()).map(Result::unwrap);
+        drop(select);
+        let sent = poll_once(&mut *sending.borrow_mut()).is_ready();
+        match received {
+            Poll::Ready(received) => assert_eq!(received, (1, 7)),
+            Poll::Pending => assert!(!sent, "the value was sent, and the task that had it was dropped"),
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use reweave_core::cancel::Token;
 use reweave_core::channel::{self, Why};
-use reweave_core::event::Stopped;
+use reweave_core::event::{Event, Select, Stopped, Waiter};
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
 
+use super::selecting::offer;
 use super::{Counted, Pair, Parcel, elsewhere};
 use crate::models::wakers;
 use crate::{Model, Run, Seeded, cover};
@@ -97,6 +98,21 @@ pub(super) const MODELS: &[Model] = &[
             expect: "received or dropped",
         }],
         body: rendezvous_dropped_send,
+    },
+    Model {
+        name: "rendezvous-restless-task",
+        property: "a task that suspends has taken no value, however often it looked: dropped, it loses none",
+        runs: &[Run::loom_bounded(2), Run::shuttle_random(5_000)],
+        covers: &["received", "dropped"],
+        seeded: &[
+            Seeded { bug: "event/suspend-with-what-was-taken", run: Run::loom_bounded(2), expect: "was sent and lost" },
+            Seeded {
+                bug: "event/suspend-with-what-was-taken",
+                run: Run::shuttle_random(5_000),
+                expect: "was sent and lost",
+            },
+        ],
+        body: rendezvous_restless_task,
     },
 ];
 
@@ -210,4 +226,41 @@ fn rendezvous_dropped_send() {
     let dropped = drops.load(Ordering::Relaxed);
     assert_eq!(dropped, usize::from(received.is_none()), "the value was received or dropped, not both");
     cover(if received.is_some() { "received" } else { "dropped" });
+}
+
+/// Never happens, and always looks as if it would.
+struct Restless;
+
+impl Event for Restless {
+    type Output = usize;
+
+    fn attempt(&mut self) -> Option<usize> {
+        None
+    }
+
+    fn enlist(&mut self, _waiter: &Waiter) -> bool {
+        true
+    }
+
+    fn delist(&mut self) {}
+
+    fn pass_on(&mut self) {}
+}
+
+fn rendezvous_restless_task() {
+    let (tx, rx) = channel::rendezvous();
+    let sender = elsewhere((tx, 7), offer);
+    let received = {
+        let mut select = Select::biased();
+        select.add(rx.recv_event().map(|received| received.map_or(0, Parcel::open)));
+        select.add(Restless);
+        match pin!(select.wait_async()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => outcome.unwrap().1,
+            Poll::Pending => 0,
+        }
+    };
+    drop(rx);
+    let sent = sender.join().unwrap();
+    assert_eq!(sent, received, "a value was sent and lost");
+    cover(if received == 0 { "dropped" } else { "received" });
 }

@@ -116,7 +116,7 @@ fn select_send() {
 }
 
 /// Sends until the channel is closed; tells whether it has sent.
-fn offer((tx, content): (Sender<Parcel>, usize)) -> usize {
+pub(super) fn offer((tx, content): (Sender<Parcel>, usize)) -> usize {
     if tx.send(Parcel::new(content)).is_ok() { content } else { 0 }
 }
 

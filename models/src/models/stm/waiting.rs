@@ -2,7 +2,8 @@
 //!
 //! A lost wake-up is a deadlock, which both checkers report.
 
-use reweave_stm::check;
+use reweave_core::sync::Arc;
+use reweave_stm::{TVar, Tx, TxResult, check};
 
 use super::{Pair, UNBOUNDED, beside, committed};
 use crate::{Model, Run, Seeded, cover};
@@ -44,14 +45,36 @@ pub const MODELS: &[Model] = &[
         ],
         body: retry_or_else,
     },
+    Model {
+        name: "retry-after-write",
+        property: "who waits for a variable that it has written, too, is woken by a commit to it",
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran once", "ran again"],
+        seeded: &[
+            Seeded { bug: "stm/forget-taken-reads", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "stm/forget-taken-reads", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: retry_after_write,
+    },
+    Model {
+        name: "or-else-after-write",
+        property: "who waits in both branches is woken by a change of what the undone branch had read and written",
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran once", "ran again"],
+        seeded: &[
+            Seeded { bug: "stm/undo-forgets-taken-reads", run: Run::loom_bounded(3), expect: "deadlock" },
+            Seeded { bug: "stm/undo-forgets-taken-reads", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: or_else_after_write,
+    },
 ];
 
 fn cover_attempts(attempts: usize) {
     cover(if attempts == 1 { "ran once" } else { "ran again" });
 }
 
-fn retry_commit() {
-    let pair = Pair::new(0, 0);
+/// One waits for a `chance` that the other gives it by setting x to 1.
+fn wait_for_x(pair: &Arc<Pair>, mut chance: impl FnMut(&mut Tx<'_>) -> TxResult<()>) {
     let there = pair.clone();
     beside(
         &pair.engine,
@@ -59,12 +82,17 @@ fn retry_commit() {
             let mut attempts = 0;
             waiter.atomically(|tx| {
                 attempts += 1;
-                check(pair.x.read(tx)? == 1)
+                chance(tx)
             });
             cover_attempts(attempts);
         },
         move |writer| writer.atomically(|tx| there.x.write(tx, 1)),
     );
+}
+
+fn retry_commit() {
+    let pair = Pair::new(0, 0);
+    wait_for_x(&pair, |tx| check(pair.x.read(tx)? == 1));
 }
 
 fn retry_two_commits() {
@@ -90,17 +118,28 @@ fn retry_two_commits() {
 
 fn retry_or_else() {
     let pair = Pair::new(0, 0);
-    let there = pair.clone();
-    beside(
-        &pair.engine,
-        |waiter| {
-            let mut attempts = 0;
-            waiter.atomically(|tx| {
-                attempts += 1;
-                tx.or_else(|tx| check(pair.x.read(tx)? == 1), |tx| check(pair.y.read(tx)? == 1))
-            });
-            cover_attempts(attempts);
-        },
-        move |writer| writer.atomically(|tx| there.x.write(tx, 1)),
-    );
+    wait_for_x(&pair, |tx| tx.or_else(|tx| check(pair.x.read(tx)? == 1), |tx| check(pair.y.read(tx)? == 1)));
+}
+
+/// Adds 10 to x, provided that it was 1.
+fn add_if_1(x: &TVar<i64>, tx: &mut Tx<'_>) -> TxResult<()> {
+    let before = x.read(tx)?;
+    x.write(tx, before + 10)?;
+    check(before == 1)
+}
+
+fn retry_after_write() {
+    let pair = Pair::new(0, 0);
+    wait_for_x(&pair, |tx| {
+        // Another read, so that there is something to wait for if that of x were forgotten.
+        pair.y.read(tx)?;
+        add_if_1(&pair.x, tx)
+    });
+    assert_eq!(pair.x.load(), 11, "the change that it waited for comes before its own");
+}
+
+fn or_else_after_write() {
+    let pair = Pair::new(0, 0);
+    wait_for_x(&pair, |tx| tx.or_else(|tx| add_if_1(&pair.x, tx), |tx| check(pair.y.read(tx)? == 1)));
+    assert_eq!(pair.x.load(), 11, "the change that it waited for comes before its own");
 }
