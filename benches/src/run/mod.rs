@@ -168,7 +168,19 @@ impl Series {
 /// [`Error::Invalid`] when the plan does not fit the workloads; otherwise the first thing that went wrong, which ends
 /// the measurement: figures of a system that is wrong mean nothing.
 pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
+    run_beside(ping_pong::measure, workloads, plan, progress)
+}
+
+/// As [`run`], with the cores' round trip measured so: tests run on cores that stay where they are.
+fn run_beside(
+    measure: fn() -> Option<f64>,
+    workloads: &[&dyn Workload],
+    plan: &Plan,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Report, Error> {
     plan.validate(workloads)?;
+    // Around a run in which several threads make it matter.
+    let round_trip = |threads: usize| (threads > 1).then(measure).flatten();
     let groups = plan.groups(workloads);
     let mut series: Vec<Vec<Series>> =
         groups.iter().map(|group| group.systems.iter().map(|_| Series::default()).collect()).collect();
@@ -195,11 +207,6 @@ pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(St
     }
     let rows = groups.iter().zip(&series).flat_map(|(group, series)| rows(group, plan, series)).collect();
     Ok(Report { machine: Machine::here(), rows })
-}
-
-/// The ping-pong around a run, where several threads make it matter.
-fn round_trip(threads: usize) -> Option<f64> {
-    (threads > 1).then(ping_pong::measure).flatten()
 }
 
 /// Reduces what was measured of a group to rows, in the order of its systems.

@@ -3,6 +3,11 @@
 use super::*;
 use std::cell::RefCell;
 
+/// The run, on cores that stay near each other.
+fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
+    run_beside(|| Some(100.0), workloads, plan, progress)
+}
+
 /// The workload alone, and the plan for it.
 fn alone(workload: &Pretend) -> [&dyn Workload; 1] {
     [workload]
@@ -111,7 +116,8 @@ fn rows_carry_the_figures_of_their_series() {
     assert_eq!((b.ns_per_op.median, b.latency_ns), (500_000.0, None));
     assert_eq!(b.params["seconds"], json!(0.001));
     assert_eq!(report.rows[0].ping_pong_ns, None, "one thread has nobody to play with");
-    assert_eq!(b.ping_pong_ns.is_some(), ping_pong::cores().is_some());
+    assert_eq!(b.ping_pong_ns, Spread::of(&[100.0]));
+    assert_eq!(b.placement, Placement::of(&[100.0]));
 }
 
 #[test]
