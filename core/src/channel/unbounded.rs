@@ -225,7 +225,7 @@ impl<T> List<T> {
     /// Each look takes the cache line of the tail from the sender that is about to move it. A receiver that is faster than the
     /// sender, and looks after every value, makes both pay for a line's round trip with each. So it pauses the longer, the
     /// more it found of late when it had paused: in a stream of values it takes them by the dozen, and one that answers single
-    /// values does not wait.
+    /// values soon pauses no more than once.
     pub(super) fn gather(&self) {
         for _ in 0..self.head.patience.load(Ordering::Relaxed) {
             hint::spin_loop();
