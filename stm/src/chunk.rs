@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!   16 KiB, aligned to its size
-//!  +--------+----------------------------------+----------------------------------+
-//!  | header | hot: record, word │ record, word │ … | cold: history, handles │ …    |
-//!  +--------+----------------------------------+----------------------------------+
+//!           +----------------------------------+----------------------------------+
+//!  packed:  | header | hot: record, word │ record, word │ … | cold: history, handles │ … |
+//!           +----------------------------------+----------------------------------+
+//!  padded:  | header | hot, cold, nothing │ hot, cold, nothing │ …                |
+//!           +---------------------------------------------------------------------+
 //! ```
 //!
 //! A reader touches the 16 hot bytes of a variable and nothing else, so four variables share a cache line and a thousand fit in
-//! 16 KiB. Variables that must not share lines with others have a chunk of a wider *shape*. The cold part is found from
-//! the address of the hot one: the header is at the address rounded down to the chunk's size.
+//! 16 KiB. Variables that must not share lines with others have a chunk of a wider *shape*, in which the cold part
+//! lies behind the hot one on lines that a commit has fetched anyway. The cold part is found from the address of the hot
+//! one: the header is at the address rounded down to the chunk's size.
 //!
 //! A thread carves variables from its current chunk, one after the other, without any shared access. A freed cell is not used
 //! again; it is counted, and the chunk goes when all of its cells have gone (those never used are counted off when the
@@ -37,32 +40,40 @@ const CHUNK: usize = 16 * 1024;
 pub(crate) struct Shape {
     /// Which of the thread's current chunks has this shape.
     index: usize,
-    /// From one hot part to the next.
-    stride: usize,
+    /// From one hot part to the next, as a power of two.
+    stride: u32,
     /// Offset of the first cold part.
     cold: usize,
+    /// From one cold part to the next.
+    cold_stride: usize,
     cells: usize,
     /// Size and alignment of the chunk.
     bytes: usize,
 }
 
 /// Cells side by side.
-pub(crate) static PACKED: Shape = Shape::new(0, size_of::<Var>());
+pub(crate) static PACKED: Shape = Shape::new(0, PACKED_STRIDE);
 /// Each cell's hot part on lines of its own: 128 bytes, as adjacent lines are fetched in pairs.
 pub(crate) static PADDED: Shape = Shape::new(1, PADDED_STRIDE);
 
 /// Under the model checkers, whose atomics have other sizes, both shapes are the same.
-const PADDED_STRIDE: usize = if MODELLED || size_of::<Var>() > 128 { size_of::<Var>() } else { 128 };
+const PADDED_STRIDE: usize = if MODELLED { PACKED_STRIDE } else { 128 };
+const PACKED_STRIDE: usize = size_of::<Var>().next_power_of_two();
 
 impl Shape {
     const fn new(index: usize, stride: usize) -> Self {
         let hot = size_of::<Header>().next_multiple_of(64);
         // Under the model checkers, whose atomics are large, a chunk is one variable: none shares its fate with another.
-        let cells = if MODELLED { 1 } else { (CHUNK - hot) / (stride + size_of::<Cold>()) };
-        let cold = (hot + cells * stride).next_multiple_of(align_of::<Cold>());
-        let bytes = (cold + cells * size_of::<Cold>()).next_power_of_two();
-        assert!(align_of::<Var>() <= 64 && stride.is_multiple_of(align_of::<Var>()));
-        Self { index, stride, cold, cells, bytes }
+        let together = stride >= size_of::<Var>() + size_of::<Cold>();
+        let needed = if together { stride } else { stride + size_of::<Cold>() };
+        let cells = if MODELLED { 1 } else { (CHUNK - hot) / needed };
+        let behind = if together { hot + size_of::<Var>() } else { hot + cells * stride };
+        let cold = behind.next_multiple_of(align_of::<Cold>());
+        let cold_stride = if together { stride } else { size_of::<Cold>() };
+        let bytes = (hot + cells * needed).next_multiple_of(align_of::<Cold>()).next_power_of_two();
+        assert!(align_of::<Var>() <= 64 && stride.is_power_of_two() && cold_stride.is_multiple_of(align_of::<Cold>()));
+        assert!(cold + (cells - 1) * cold_stride + size_of::<Cold>() <= bytes);
+        Self { index, stride: stride.trailing_zeros(), cold, cold_stride, cells, bytes }
     }
 
     const fn hot(&self) -> usize {
@@ -125,7 +136,7 @@ impl Current {
             return Err((var, cold));
         }
         // SAFETY: the offset is within the chunk, and the cell has not been used.
-        let cell = unsafe { self.chunk.cast::<u8>().add(shape.hot() + self.next * shape.stride) }.cast::<Var>();
+        let cell = unsafe { self.chunk.cast::<u8>().add(shape.hot() + (self.next << shape.stride)) }.cast::<Var>();
         self.next += 1;
         // SAFETY: both parts are within the chunk and aligned, and nobody else knows them yet.
         unsafe {
@@ -195,9 +206,9 @@ pub(crate) unsafe fn cold_part(cell: NonNull<Var>) -> NonNull<Cold> {
     let header = header(cell);
     // SAFETY: the cell keeps its chunk.
     let shape = unsafe { header.as_ref() }.shape;
-    let index = (cell.addr().get() - header.addr().get() - shape.hot()) / shape.stride;
+    let index = (cell.addr().get() - header.addr().get() - shape.hot()) >> shape.stride;
     // SAFETY: a chunk has as many cold parts as hot ones.
-    unsafe { header.cast::<u8>().add(shape.cold).cast::<Cold>().add(index) }
+    unsafe { header.cast::<u8>().add(shape.cold + index * shape.cold_stride) }.cast()
 }
 
 /// The header of a cell's chunk: chunks are aligned to their size, and both shapes have the same.
@@ -208,7 +219,7 @@ fn header(cell: NonNull<Var>) -> NonNull<Header> {
     unsafe { NonNull::new_unchecked(start.cast()) }
 }
 
-const PACKED_BYTES: usize = Shape::new(0, size_of::<Var>()).bytes;
+const PACKED_BYTES: usize = Shape::new(0, PACKED_STRIDE).bytes;
 const PADDED_BYTES: usize = Shape::new(1, PADDED_STRIDE).bytes;
 
 /// Counts cells off and frees the chunk with the last.
@@ -222,7 +233,7 @@ unsafe fn count_off(chunk: NonNull<Header>, cells: usize) {
     // Release: our use of the cells comes before the deallocation; the fence is the deallocator's side of it.
     if header.live.fetch_sub(cells, Ordering::Release) == cells {
         fence(Ordering::Acquire);
-        if seeded("reclaim/no-grace") {
+        if seeded("stm/free-without-grace") {
             return; // As in `word`: the model's own assertion should fail.
         }
         // SAFETY: all cells are counted off, so nobody knows the chunk any more.
@@ -266,7 +277,8 @@ mod tests {
             assert_eq!(value(cell), number as i64);
             // SAFETY: the cell is alive.
             let cold = unsafe { cold_part(cell).as_ref() };
-            assert_eq!(cold.history.len(), 0);
+            // SAFETY: nobody else knows the cell.
+            assert_eq!(unsafe { cold.history.len() }, 0);
             cold.add_handle();
             assert!(!cold.remove_handle());
         }

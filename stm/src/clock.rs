@@ -20,7 +20,7 @@
 
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU64, Ordering, fence};
-use reweave_core::sync::{fence_after_load, fence_after_rmw};
+use reweave_core::sync::{fence_after_load, fence_after_rmw, fence_light};
 
 const DIRTY: u64 = 1;
 const LAG_SHIFT: u32 = 1;
@@ -80,15 +80,25 @@ impl Clock {
         Self(AtomicU64::new(1 << TICK_SHIFT | 1 << LAG_SHIFT))
     }
 
-    /// The current tick, for a transaction that begins. Its reads come after: a commit that loads an older tick in
-    /// [`stamp`](Clock::stamp) has locked its variables before those reads look at them.
+    /// The current tick, for a transaction that begins; `announce` makes it known. Its reads come after: a commit that
+    /// loads an older tick in [`stamp`](Clock::stamp) has locked its variables before those reads look at them.
     #[inline]
-    pub(crate) fn begin(&self) -> u64 {
+    pub(crate) fn begin(&self, announce: impl FnOnce(u64)) -> u64 {
         let now = Instant(self.0.load(Ordering::Acquire));
-        // Store-load handshake with `stamp`: they lock, then load the clock; we load the clock, then their locks.
+        announce(now.tick());
         if !seeded("stm/begin-without-fence") {
+            // Store-load handshake with `stamp`: they lock, then load the clock; we load the clock, then their locks.
             fence_after_load();
+            // And with a sweep (`limbo`): we announce, then read; they unlink, then look for announcements.
+            fence_light();
         }
+        now.tick()
+    }
+
+    /// The current tick, for one whose look at a variable comes after.
+    pub(crate) fn now(&self) -> u64 {
+        let now = Instant(self.0.load(Ordering::Acquire));
+        fence_after_load();
         now.tick()
     }
 
@@ -186,7 +196,7 @@ mod tests {
         let clock = Clock::new();
         let first = clock.stamp();
         assert_eq!(clock.stamp(), first);
-        assert_eq!(clock.begin(), first.tick());
+        assert_eq!(clock.begin(|_| {}), first.tick());
     }
 
     #[test]
@@ -209,7 +219,7 @@ mod tests {
         }
         assert_eq!(clock.stamp().last_snapshot(), snapshot);
         for _ in 0..LAG_MAX {
-            clock.tick_past(clock.begin());
+            clock.tick_past(clock.begin(|_| {}));
         }
         let saturated = clock.stamp();
         assert_eq!(saturated.tick() - saturated.last_snapshot(), LAG_MAX);
@@ -222,7 +232,7 @@ mod tests {
         clock.stamp();
         let announced = std::cell::Cell::new(0);
         let instant = clock.snapshot(|tick| {
-            assert!(clock.begin() < tick);
+            assert!(clock.begin(|_| {}) < tick);
             announced.set(tick);
         });
         assert_eq!(announced.get(), instant);

@@ -15,7 +15,6 @@
 //! Locks are never waited for here. A commit that finds one taken releases its own and gives up, so there is no deadlock.
 //! Between the first lock and the last release no user code runs: words are moved, not compared, cloned or dropped.
 
-use reweave_core::reclaim::{Garbage, Guard};
 use reweave_core::seeded;
 use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::Ordering;
@@ -23,6 +22,8 @@ use reweave_core::sync::atomic::Ordering;
 use crate::backoff::Spin;
 use crate::clock::Instant;
 use crate::error::Cause;
+use crate::history::PreImage;
+use crate::limbo::Retired;
 use crate::log::{Log, Read, Write};
 use crate::orec::Orec;
 use crate::participant::Participant;
@@ -30,37 +31,48 @@ use crate::var::Var;
 
 /// Commits a transaction. On success its words have moved to the variables, what they replaced is retired, waiters are
 /// awake, and the log is empty.
-#[inline]
-pub(crate) fn commit(participant: &Participant, guard: &Guard<'_>, log: &mut Log) -> Result<(), Cause> {
-    // Without writes there is nothing to publish, and what was read was current at the transaction's instant.
-    if !log.writes.is_empty() {
-        lock_all(&mut log.writes)?;
-        let stamp = participant.engine().clock.stamp();
-        if !validate(log) {
-            release(&log.writes);
-            return Err(Cause::CommitChanged);
-        }
-        publish(participant, guard, &mut log.writes, stamp);
-        log.clear_committed();
+#[inline(always)]
+pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
+    if log.writes.is_empty() {
+        // There is nothing to publish, and what was read was current at the transaction's instant.
+        log.clear();
+    } else {
+        commit_writes(participant, log)?;
     }
     participant.slot.counters.commits.bump();
     Ok(())
 }
 
+#[inline(never)]
+fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
+    lock_all(&mut log.writes)?;
+    let stamp = participant.engine().clock.stamp();
+    if !log.reads.is_empty() && !validate(log) {
+        release(&log.writes);
+        return Err(Cause::CommitChanged);
+    }
+    publish(participant, &mut log.writes, stamp);
+    log.clear_committed();
+    participant.count_use();
+    Ok(())
+}
+
 /// Commits one blind write, waiting for the lock instead of giving up: a store outside transactions.
-pub(crate) fn store(participant: &Participant, guard: &Guard<'_>, mut write: Write) {
+pub(crate) fn store(participant: &Participant, mut write: Write) {
     // SAFETY: the caller holds a handle to the variable.
     let var = unsafe { write.var.hot() };
     let mut spin = Spin::new();
     write.before = loop {
-        match lock(var) {
-            Ok(before) => break before,
-            Err(now) if now.is_locked() => spin.pause(),
-            Err(_) => {}
+        let now = var.orec.load(Ordering::Relaxed);
+        if now.is_locked() && !seeded("stm/ignore-locks") {
+            spin.pause();
+        } else if lock(var, now).is_ok() {
+            break now;
         }
     };
     let stamp = participant.engine().clock.stamp();
-    publish(participant, guard, std::slice::from_mut(&mut write), stamp);
+    publish(participant, std::slice::from_mut(&mut write), stamp);
+    participant.count_use();
     participant.slot.counters.commits.bump();
 }
 
@@ -79,25 +91,37 @@ fn is_ours_or_current(read: &Read, log: &Log) -> bool {
 
 #[inline]
 fn record(read: &Read) -> Orec {
-    // SAFETY: logged variables outlive the pinned transaction.
+    // SAFETY: logged variables outlive the open transaction.
     unsafe { read.var.hot() }.orec.load(Ordering::Acquire)
 }
 
 /// Whether the commit that owns `log`, which holds all of its locks, locked the variable at the version that was read.
+#[cold]
 fn locked_by_us(read: &Read, log: &Log) -> bool {
     log.find(read.var).is_some_and(|position| log.writes[position].before.is_still(read.seen))
 }
 
+#[inline(never)]
 fn validate(log: &Log) -> bool {
     seeded("stm/commit-without-validation") || log.reads.iter().all(|read| is_ours_or_current(read, log))
 }
 
 /// Locks the write set, or nothing.
-#[inline]
+#[inline(always)]
 fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
     for position in 0..writes.len() {
-        match lock_write(&writes[position]) {
-            Ok(before) => writes[position].before = before,
+        let write = &mut writes[position];
+        // SAFETY: logged variables outlive the open transaction.
+        let var = unsafe { write.var.hot() };
+        // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
+        // the cache line twice if another core has it.
+        let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
+        if !expected.is_locked() && lock(var, expected).is_ok() {
+            write.before = expected;
+            continue;
+        }
+        match lock_slowly(write) {
+            Ok(before) => write.before = before,
             Err(cause) => {
                 release(&writes[..position]);
                 return Err(cause);
@@ -107,41 +131,40 @@ fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
     Ok(())
 }
 
-/// Locks the variable of one entry: from the record that was read, or from whatever it has. Returns the record from before.
-#[inline]
-fn lock_write(write: &Write) -> Result<Orec, Cause> {
-    // SAFETY: logged variables outlive the pinned transaction.
+/// Locks the variable of one entry, whose record is not what it seemed to be: because a waiter has marked it meanwhile, or
+/// because of another commit. Returns the record from before.
+#[cold]
+fn lock_slowly(write: &Write) -> Result<Orec, Cause> {
+    // SAFETY: logged variables outlive the open transaction.
     let var = unsafe { write.var.hot() };
     let read = write.before;
-    if read == Orec::NONE || seeded("stm/commit-without-validation") {
-        return loop {
-            match lock(var) {
-                Ok(before) => break Ok(before),
-                Err(now) if now.is_locked() => break Err(Cause::WriteLocked),
-                // A waiter has marked the record meanwhile, or another commit has come and gone.
-                Err(_) => {}
-            }
-        };
-    }
-    let mut before = read;
-    // Acquire: as in `lock`. No look at the record first: it would fetch the cache line twice if another core has it.
-    while let Err(now) = var.orec.replace(before, before.locked(), Ordering::AcqRel) {
+    let must_be_still = read != Orec::NONE && !seeded("stm/commit-without-validation");
+    loop {
+        let now = var.orec.load(Ordering::Relaxed);
         if now.is_locked() && !seeded("stm/ignore-locks") {
             return Err(Cause::WriteLocked);
         }
-        // A waiter may have left its mark; anything else is another version.
-        if !now.is_still(read) && !now.is_locked() {
+        // A waiter's mark is no other version.
+        if must_be_still && !now.is_still(read) && !now.is_locked() {
             return Err(Cause::CommitChanged);
         }
-        before = now;
+        if lock(var, now).is_ok() {
+            return Ok(now);
+        }
     }
-    Ok(before)
+}
+
+/// One attempt to lock a variable from a record.
+#[inline(always)]
+fn lock(var: &Var, from: Orec) -> Result<(), Orec> {
+    // Acquire: takes over the variable from the last commit, and the waiters' table entries behind the bit W.
+    var.orec.replace(from, from.locked(), Ordering::AcqRel)
 }
 
 /// Unlocks variables whose values have not been touched.
 fn release(writes: &[Write]) {
     for write in writes {
-        // SAFETY: logged variables outlive the pinned transaction.
+        // SAFETY: logged variables outlive the open transaction.
         let var = unsafe { write.var.hot() };
         let mut before = write.before;
         if seeded("stm/abort-forgets-waiters") {
@@ -153,81 +176,57 @@ fn release(writes: &[Write]) {
     }
 }
 
-/// One attempt to lock a variable; the error is the record that was in the way.
-#[inline]
-fn lock(var: &Var) -> Result<Orec, Orec> {
-    let before = var.orec.load(Ordering::Relaxed);
-    if before.is_locked() && !seeded("stm/ignore-locks") {
-        return Err(before);
-    }
-    // Acquire: takes over the variable from the last commit, and the waiters' table entries behind the bit W.
-    var.orec.replace(before, before.locked(), Ordering::AcqRel).map(|()| before)
-}
-
-/// Replaces the values of locked variables, unlocks each, and then sees to what was replaced and who waits.
-#[inline]
-fn publish(participant: &Participant, guard: &Guard<'_>, writes: &mut [Write], stamp: Instant) {
+/// Replaces the values of locked variables, unlocks each, and wakes those who wait for one.
+#[inline(always)]
+fn publish(participant: &Participant, writes: &mut [Write], stamp: Instant) {
     let published = participant.signature(stamp.tick());
-    // Most commits leave nothing to destroy and nobody to wake, and are spared the passes for it.
-    let (mut leaves_garbage, mut is_waited) = (false, false);
+    let mut is_waited = false;
     for write in &mut *writes {
-        // SAFETY: logged variables outlive the pinned transaction.
+        // SAFETY: logged variables outlive the open transaction.
         let var = unsafe { write.var.hot() };
-        let replaced = var.word.load_exclusive();
-        let since = write.before.tick();
         if seeded("stm/unlock-before-publish") {
             var.orec.store(published, Ordering::Release);
         }
-        let kept = since < stamp.last_snapshot() && !seeded("stm/keep-nothing");
-        if kept {
-            // SAFETY: we hold the lock and are pinned, and the bound is the registry's.
-            unsafe {
-                write.var.cold().history.push(
-                    replaced,
-                    write.destroy,
-                    (since, stamp.tick()),
-                    || participant.oldest_instant(),
-                    guard,
-                )
-            };
+        // Most commits replace a word that leaves nothing behind.
+        let leaves_nothing = write.before.tick() >= stamp.last_snapshot() && write.destroy.is_none();
+        if leaves_nothing {
+            // Release: our lock comes before the new word for whoever reads it (`Tx::read`).
+            var.word.store(write.word, Ordering::Release);
+        } else {
+            replace(participant, var, write, stamp);
         }
-        // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
-        var.word.store(write.word, Ordering::Release);
         // Release: the word and the pre-image come before the new record.
         var.orec.store(published, Ordering::Release);
-        write.word = replaced;
-        if kept {
-            write.destroy = None;
-        }
-        leaves_garbage |= write.destroy.is_some();
         is_waited |= write.before.is_waited();
-    }
-    if leaves_garbage {
-        retire(guard, writes);
     }
     if is_waited {
         wake(participant, writes);
     }
 }
 
-/// Retires the words that were replaced and not kept. They were unlinked before, so nobody new can reach them.
-#[inline]
-fn retire(guard: &Guard<'_>, writes: &[Write]) {
-    for write in writes {
-        if let Some(destroy) = write.destroy {
-            if seeded("stm/free-without-grace") {
-                // SAFETY: none; this is the seeded bug.
-                unsafe { destroy(write.word) };
-                continue;
-            }
-            // SAFETY: the word was the variable's alone, has been replaced, and its type is Send.
-            unsafe { guard.retire(Garbage::new(write.word, destroy)) };
-        }
+/// Replaces the word of a locked variable, and keeps or retires the one from before.
+#[inline(never)]
+fn replace(participant: &Participant, var: &Var, write: &Write, stamp: Instant) {
+    let replaced = var.word.load_exclusive();
+    let (since, until) = (write.before.tick(), stamp.tick());
+    let is_kept = since < stamp.last_snapshot() && !seeded("stm/keep-nothing");
+    if is_kept {
+        let pre_image = PreImage { word: replaced, destroy: write.destroy, since, until };
+        // SAFETY: we hold the lock, and a logged variable outlives the open transaction.
+        unsafe { write.var.cold().history.push(pre_image, participant) };
+    }
+    // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
+    var.word.store(write.word, Ordering::Release);
+    if let Some(destroy) = write.destroy
+        && !is_kept
+    {
+        // SAFETY: the word was the variable's alone, has been replaced, and its type is Send.
+        participant.retire(unsafe { Retired::value(replaced, destroy, since, until) });
     }
 }
 
 /// Wakes those who wait for what was written.
-#[inline]
+#[cold]
 fn wake(participant: &Participant, writes: &[Write]) {
     for write in writes {
         if write.before.is_waited() && !seeded("stm/forget-waiters") {

@@ -4,15 +4,17 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 
 use crossbeam_utils::CachePadded;
-use reweave_core::reclaim::Domain;
 use reweave_core::sync::{Arc, Lazy};
 
 use crate::clock::Clock;
+use crate::limbo::Retired;
 use crate::error::{Stop, TransactionError, TxResult};
-use crate::participant::{self, Participant, Registry};
+use crate::participant::Participant;
+use crate::registry::Registry;
 use crate::run::Attempt;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
+use crate::thread;
 use crate::tx::Tx;
 use crate::waiters::Waiters;
 
@@ -67,17 +69,16 @@ pub(crate) struct Inner {
     pub(crate) clock: CachePadded<Clock>,
     pub(crate) waiters: Waiters,
     pub(crate) registry: Registry,
-    pub(crate) domain: Domain,
-    /// Behind the domain, whose end makes everything it kept expire.
-    _reaper: Reaper,
+    /// Whether nothing that is unlinked is destroyed or used again before the last participant has left.
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    keeps_everything: bool,
 }
 
-/// Destroys what expires at the end of an engine, unless a transaction of another engine is open: then that one's end does.
-struct Reaper;
-
-impl Drop for Reaper {
+impl Drop for Inner {
     fn drop(&mut self) {
-        participant::reap_outside_transactions();
+        self.clear_up();
+        // Unless a transaction of another engine is open: then that one's end does.
+        thread::reap_outside_transactions();
     }
 }
 
@@ -100,16 +101,36 @@ fn foreign_variable() -> ! {
     panic!("this TVar belongs to another Engine: a transaction can use variables of its own engine only")
 }
 
-static GLOBAL: Lazy<Inner> = Lazy::new(|| Inner::new(Domain::new()));
+static GLOBAL: Lazy<Inner> = Lazy::new(|| Inner::new());
 
 impl Inner {
-    fn new(domain: Domain) -> Self {
+    fn new() -> Self {
         Self {
             clock: CachePadded::new(Clock::new()),
             waiters: Waiters::new(),
             registry: Registry::new(),
-            domain,
-            _reaper: Reaper,
+            #[cfg(any(reweave_loom, reweave_shuttle))]
+            keeps_everything: false,
+        }
+    }
+
+    /// Whether nothing is reclaimed while the engine is in use: never, outside the model checkers.
+    #[inline(always)]
+    pub(crate) fn keeps_everything(&self) -> bool {
+        #[cfg(any(reweave_loom, reweave_shuttle))]
+        return self.keeps_everything;
+        #[cfg(not(any(reweave_loom, reweave_shuttle)))]
+        false
+    }
+
+    /// Lets what the participants have left behind expire. Nobody takes part any more.
+    pub(crate) fn clear_up(&self) {
+        let (mut retired, mut nodes) = (Vec::new(), Vec::new());
+        self.registry.adopt(&mut retired, &mut nodes);
+        retired.into_iter().for_each(Retired::expire);
+        for node in nodes {
+            // SAFETY: it was cut out of its chain, and nobody takes part who could be on it.
+            unsafe { node.free() };
         }
     }
 }
@@ -117,12 +138,19 @@ impl Inner {
 impl Engine {
     /// A new engine.
     pub fn new() -> Self {
-        Self::with_domain(Domain::new())
+        Self::with(Inner::new())
     }
 
-    /// A new engine that reclaims memory through the given domain.
-    pub fn with_domain(domain: Domain) -> Self {
-        Self { inner: Arc::into_raw(Arc::new(Inner::new(domain))) }
+    /// A new engine that destroys nothing before the last participant leaves: for models in which reclamation is not under test.
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    pub fn keeping_everything() -> Self {
+        let mut inner = Inner::new();
+        inner.keeps_everything = true;
+        Self::with(inner)
+    }
+
+    fn with(inner: Inner) -> Self {
+        Self { inner: Arc::into_raw(Arc::new(inner)) }
     }
 
     /// The process-wide engine.
@@ -163,7 +191,7 @@ impl Engine {
     /// - When the body retries without having read any variable.
     /// - When the body panics: its effects are undone, and the panic goes on.
     pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
-        participant::current(self).atomically(body)
+        thread::with_participation(self, |participant| participant.atomically(body))
     }
 
     /// Runs `body` as [`atomically`](Engine::atomically) does, and lets it abort with an error of its own.
@@ -180,7 +208,7 @@ impl Engine {
         &self,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
     ) -> Result<T, TransactionError<E>> {
-        participant::current(self).try_atomically(body)
+        thread::with_participation(self, |participant| participant.try_atomically(body))
     }
 
     /// Runs one attempt of `body`, whatever becomes of it: for those who study conflicts instead of resolving them.
@@ -188,7 +216,7 @@ impl Engine {
     /// # Panics
     /// When a transaction or snapshot is open on this thread already, or the body panics.
     pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
-        participant::current(self).attempt(body)
+        thread::with_participation(self, |participant| participant.attempt(body))
     }
 
     /// Reads any number of variables as of one instant. The body runs once, and no read in it ever fails.
@@ -196,7 +224,7 @@ impl Engine {
     /// # Panics
     /// When a transaction or snapshot is open on this thread already, or the body panics.
     pub fn snapshot<R>(&self, body: impl FnOnce(&Snapshot<'_>) -> R) -> R {
-        participant::current(self).snapshot(body)
+        thread::with_participation(self, |participant| participant.snapshot(body))
     }
 
     /// Enrols the caller explicitly, which saves each transaction the look-up of its thread's participation.
@@ -205,9 +233,10 @@ impl Engine {
     }
 
     /// Ends the calling thread's participation, which its next use of the engine begins anew. A long-lived thread gives back
-    /// with it what the engine keeps for it; if it is the last, everything that waits to be reclaimed is.
+    /// with it what the engine keeps for it; if it is the last, everything that waits to be reclaimed is. Inside a transaction, a
+    /// snapshot, or the `Clone` of a value that is being loaded, this has no effect.
     pub fn leave(&self) {
-        participant::leave(self);
+        thread::leave(self);
     }
 
     /// What the engine has done so far.

@@ -7,62 +7,93 @@
 //!   variable: orec (tick 9) ──► [since 6, until 9] ──► [since 2, until 4] ──► ·
 //! ```
 //!
-//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Ends fall along the chain, so what nobody
-//! needs any more is a suffix: it begins at the first pre-image that ends below every instant in use. The next push cuts it
-//! off.
+//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Each push also cuts out of the chain every
+//! pre-image that serves no snapshot in use, wherever it stands (Lee et al., *Hybrid Garbage Collection for Multi-Version
+//! Concurrency Control*, SIGMOD 2016; Böttcher et al., *Scalable Garbage Collection for In-Memory MVCC Systems*, VLDB 2019).
+//! So however long one snapshot stays open, a chain holds one pre-image for each snapshot in use, and those that are
+//! younger than the committer's last look at them.
 //!
-//! Only a committer that holds the variable's lock writes the chain; snapshots walk it without one. What is cut off is
-//! retired through the reclamation domain, so a walk never meets freed memory.
+//! Only a committer that holds the variable's lock writes the chain; snapshots walk it without one. A node that is cut out
+//! keeps its link, which leads on to the nodes behind it, and is not used again before every walk that may have met it is
+//! over (`limbo`). So a walk finds its version whatever is cut out around it: that version itself is not.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
-use reweave_core::reclaim::{Garbage, Guard, expire};
-use reweave_core::seeded;
-use reweave_core::sync::ExclusiveLoad;
+use reweave_core::reclaim::{Garbage, expire};
 use reweave_core::sync::atomic::{AtomicPtr, Ordering};
+use reweave_core::sync::{ExclusiveLoad, UnsafeCell};
 
+use crate::participant::Participant;
 use crate::word::{Destroy, Word};
 
-/// A version that is no longer current.
-struct PreImage {
-    word: Word,
-    destroy: Option<Destroy>,
+/// A version that is no longer current. Owns its word.
+#[derive(Clone, Copy)]
+pub(crate) struct PreImage {
+    pub(crate) word: Word,
+    pub(crate) destroy: Option<Destroy>,
     /// The tick that it was committed with: instants above it see it.
-    since: u64,
+    pub(crate) since: u64,
     /// The tick of the commit that replaced it: instants above it do not.
-    until: u64,
-    older: AtomicPtr<PreImage>,
+    pub(crate) until: u64,
+}
+
+/// A place for a pre-image in a chain. In the facade's cell, so that loom sees one that is used again under a walk.
+struct Link {
+    pre_image: UnsafeCell<PreImage>,
+    older: AtomicPtr<Link>,
+}
+
+/// A link that is in no chain, or was cut out of one.
+pub(crate) struct Node(NonNull<Link>);
+
+// SAFETY: a node owns its link, and the type of the value behind the word in it is Send.
+unsafe impl Send for Node {}
+
+impl Node {
+    #[cold]
+    pub(crate) fn allocate() -> Self {
+        let nothing = PreImage { word: ptr::null_mut(), destroy: None, since: 0, until: 0 };
+        let link = Link { pre_image: UnsafeCell::new(nothing), older: AtomicPtr::new(ptr::null_mut()) };
+        Self(NonNull::from(Box::leak(Box::new(link))))
+    }
+
+    /// Gives its memory back.
+    ///
+    /// # Safety
+    /// Nobody can reach it any more.
+    pub(crate) unsafe fn free(self) {
+        // SAFETY: made by `allocate` and, by the caller, ours alone.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
 }
 
 /// The chain of a variable's pre-images, newest first.
-pub(crate) struct History(AtomicPtr<PreImage>);
+pub(crate) struct History(AtomicPtr<Link>);
 
 impl History {
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// Moves a version that was current from `since` to `until` into the chain, which owns it from now on, and cuts off what
-    /// no snapshot at `oldest()` or later can need. Where there is nothing to cut, `oldest` is not asked.
+    /// Moves a version that is being replaced into the chain, which owns it from now on, and cuts out what no snapshot needs.
+    ///
+    /// Takes time in proportion to the length of the chain.
     ///
     /// # Safety
-    /// The caller holds the variable's lock, has `guard`'s thread pinned, and `oldest` gives a bound from
-    /// [`Registry::oldest_instant`](crate::participant::Registry::oldest_instant).
-    pub(crate) unsafe fn push(
-        &self,
-        word: Word,
-        destroy: Option<Destroy>,
-        (since, until): (u64, u64),
-        oldest: impl FnOnce() -> u64,
-        guard: &Guard,
-    ) {
+    /// The caller holds the variable's lock, and is a commit that has stamped itself `pre_image.until`.
+    pub(crate) unsafe fn push(&self, pre_image: PreImage, participant: &Participant) {
         let head = self.0.load_exclusive();
-        let node = Box::into_raw(Box::new(PreImage { word, destroy, since, until, older: AtomicPtr::new(head) }));
-        // Release publishes the node's content to a snapshot that loads the head.
-        self.0.store(node, Ordering::Release);
+        let node = participant.node();
+        // SAFETY: a node from the pool is nobody else's.
+        let link = unsafe { node.0.as_ref() };
+        // SAFETY: as above.
+        link.pre_image.with_mut(|place| unsafe { place.write(pre_image) });
+        link.older.store(head, Ordering::Relaxed);
+        // Release publishes the link's content to a snapshot that loads the head.
+        self.0.store(node.0.as_ptr(), Ordering::Release);
         if !head.is_null() {
-            // SAFETY: nodes of the chain stay allocated while their variable's lock is held: only its holder cuts.
-            unsafe { cut(&(*node).older, oldest(), guard) };
+            // SAFETY: the caller holds the lock.
+            unsafe { cut_unneeded(&link.older, participant) };
         }
     }
 
@@ -70,75 +101,80 @@ impl History {
     ///
     /// # Panics
     /// When the chain lacks it, which would be a violation of the invariant above.
-    pub(crate) fn at(&self, instant: u64) -> Word {
-        let mut node = self.0.load(Ordering::Acquire);
+    ///
+    /// # Safety
+    /// The caller is inside [`Slot::while_walking`](crate::registry::Slot::while_walking) and has a handle to the variable.
+    pub(crate) unsafe fn at(&self, instant: u64) -> Word {
+        let mut link = self.0.load(Ordering::Acquire);
         loop {
-            // SAFETY: the caller is pinned, and what is cut off the chain is retired, not freed.
-            let Some(pre_image) = (unsafe { node.as_ref() }) else {
+            // SAFETY: links are not used again, nor freed, during a walk that may have met them.
+            let Some(Link { pre_image, older }) = (unsafe { link.as_ref() }) else {
                 panic!("the version that a snapshot at instant {instant} needs was pruned");
             };
-            if pre_image.since < instant {
-                return pre_image.word;
+            // SAFETY: written before the link was published, and not again before the walk is over.
+            let PreImage { since, word, .. } = pre_image.with(|pre_image| unsafe { *pre_image });
+            if since < instant {
+                return word;
             }
-            node = pre_image.older.load(Ordering::Acquire);
+            link = older.load(Ordering::Acquire);
         }
     }
 
-    /// How many pre-images there are. For tests and statistics; the caller must be pinned.
-    pub(crate) fn len(&self) -> usize {
-        let mut node = self.0.load(Ordering::Acquire);
+    /// How many pre-images there are. For tests.
+    ///
+    /// # Safety
+    /// As for [`at`](History::at).
+    pub(crate) unsafe fn len(&self) -> usize {
+        let mut link = self.0.load(Ordering::Acquire);
         let mut len = 0;
         // SAFETY: as in `at`.
-        while let Some(pre_image) = unsafe { node.as_ref() } {
+        while let Some(Link { older, .. }) = unsafe { link.as_ref() } {
             len += 1;
-            node = pre_image.older.load(Ordering::Acquire);
+            link = older.load(Ordering::Acquire);
         }
         len
     }
 
-    /// Destroys the whole chain.
+    /// Destroys the whole chain, the values in it as garbage of their own.
     ///
     /// # Safety
     /// Nobody else can reach the variable any more.
     pub(crate) unsafe fn destroy(&self) {
-        // SAFETY: by the caller.
-        unsafe { destroy_chain(self.0.load_exclusive().cast()) };
+        let mut link = self.0.load_exclusive();
+        while let Some(place) = NonNull::new(link) {
+            // SAFETY: nobody else can reach the chain.
+            let Link { pre_image, older } = unsafe { place.as_ref() };
+            link = older.load_exclusive();
+            // SAFETY: as above.
+            let PreImage { word, destroy, .. } = pre_image.with(|pre_image| unsafe { *pre_image });
+            if let Some(destroy) = destroy {
+                // SAFETY: the chain owns the word, whose type is Send. It is user code to destroy, so it goes on its own.
+                expire(unsafe { Garbage::new(word, destroy) });
+            }
+            // SAFETY: as above.
+            unsafe { Node(place).free() };
+        }
     }
 }
 
-/// Cuts a chain before the first pre-image that no instant from `oldest` on needs, and retires the rest.
+/// Cuts every pre-image behind `place` that no snapshot in use needs out of the chain.
 ///
 /// # Safety
-/// As for [`History::push`].
-unsafe fn cut(mut link: &AtomicPtr<PreImage>, oldest: u64, guard: &Guard) {
-    let oldest = if seeded("stm/prune-too-much") { u64::MAX } else { oldest };
-    loop {
-        let node = link.load_exclusive();
-        // SAFETY: the caller holds the lock under which alone nodes are cut off.
-        let Some(pre_image) = (unsafe { node.as_ref() }) else { return };
-        if pre_image.until < oldest {
-            link.store(ptr::null_mut(), Ordering::Relaxed);
-            // SAFETY: the suffix was just unlinked under the variable's lock, by its one writer.
-            unsafe { guard.retire(Garbage::new(node.cast(), destroy_chain)) };
-            return;
+/// The caller holds the lock of the chain's variable.
+unsafe fn cut_unneeded(mut place: &AtomicPtr<Link>, participant: &Participant) {
+    participant.with_snapshots_in_use(|in_use| {
+        while let Some(link) = NonNull::new(place.load_exclusive()) {
+            // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
+            let Link { pre_image, older } = unsafe { link.as_ref() };
+            // SAFETY: written before the link was published.
+            let pre_image = pre_image.with(|pre_image| unsafe { *pre_image });
+            if in_use.need(pre_image.since, pre_image.until) {
+                place = older;
+            } else {
+                // Release: what this leads on to was published by an earlier holder of the lock.
+                place.store(older.load_exclusive(), Ordering::Release);
+                participant.unlink(Node(link), pre_image);
+            }
         }
-        link = &pre_image.older;
-    }
-}
-
-/// Destroys a pre-image and everything older.
-///
-/// # Safety
-/// `node` is null or came from [`History::push`]; nobody can reach it any more.
-unsafe fn destroy_chain(node: *mut ()) {
-    let mut node = node.cast::<PreImage>();
-    while !node.is_null() {
-        // SAFETY: made by `Box::into_raw` in `push` and reachable by nobody else.
-        let pre_image = unsafe { Box::from_raw(node) };
-        if let Some(destroy) = pre_image.destroy {
-            // SAFETY: the chain owns the word, whose type is Send. It is user code to destroy, so it goes on its own.
-            expire(unsafe { Garbage::new(pre_image.word, destroy) });
-        }
-        node = pre_image.older.load_exclusive();
-    }
+    });
 }

@@ -35,12 +35,15 @@
 //! | `var` | the shared cell behind a [`TVar`] |
 //! | `chunk` | where cells live, hot parts apart from cold ones |
 //! | `history` | older versions and their pruning |
+//! | `limbo` | what is unlinked and may still be looked at |
 //! | `log` | read set, write set, savepoints |
 //! | `tx` | reading and writing in a transaction |
 //! | `commit` | locking, validating, publishing |
 //! | `snapshot` | reading as of one instant |
 //! | `waiters` | blocking until a variable changes |
 //! | `participant` | what a thread brings to an engine |
+//! | `registry` | the participants, and what they announce |
+//! | `thread` | a thread's participations and its open transaction |
 //! | `run` | the loop around a transaction |
 //! | `engine` | the instance that all of this belongs to |
 
@@ -51,12 +54,15 @@ mod commit;
 mod engine;
 mod error;
 mod history;
+mod limbo;
 mod log;
 mod orec;
 mod participant;
+mod registry;
 mod run;
 mod snapshot;
 mod stats;
+mod thread;
 mod tvar;
 mod tx;
 mod var;

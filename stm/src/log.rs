@@ -6,14 +6,14 @@
 
 use reweave_core::reclaim::{Garbage, expire};
 use reweave_core::seeded;
+use reweave_core::sync::MODELLED;
 use rustc_hash::FxHashMap;
 
+use crate::error::Cause;
 use crate::orec::Orec;
 use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
-/// How far back a first write looks for the read it belongs to: `modify` reads just before, a transfer one variable earlier.
-const LOOK_BACK: usize = 2;
 /// Write sets up to this length are searched linearly.
 const LINEAR: usize = 16;
 /// Entries for which a log keeps its memory between transactions.
@@ -56,19 +56,23 @@ fn discard(word: Word, destroy: Option<Destroy>) {
     }
 }
 
-/// The logs of one transaction. Its pointers are valid while the transaction is pinned.
+/// The logs of one transaction. Its pointers are valid while the transaction is open.
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) reads: Vec<Read>,
     pub(crate) writes: Vec<Write>,
     /// A bit for each variable of the write set; a variable whose bit is clear is not in it.
     filter: u64,
+    /// Entries before this one belong to an enclosing branch.
+    branch: usize,
+    /// Why the attempt cannot commit any more, once it is known.
+    pub(crate) doom: Option<Cause>,
+    /// Whether there may be more to forget at the end than two lists: an index, an undo list, or memory to give back.
+    is_large: bool,
     /// Positions in `writes`, once it is longer than `LINEAR`.
     index: FxHashMap<VarPtr, usize>,
     /// Words that the current branch replaced in entries older than itself.
     undo: Vec<Replaced>,
-    /// Entries before this one belong to an enclosing branch.
-    branch: usize,
 }
 
 /// A pending word that a branch replaced.
@@ -86,10 +90,20 @@ pub(crate) struct Savepoint {
 }
 
 impl Log {
+    /// Whether a variable may be in the write set: if not, it is not.
+    #[inline(always)]
+    pub(crate) fn may_have_written(&self, var: VarPtr) -> bool {
+        if MODELLED {
+            // The filter goes by addresses, which differ from one execution to the next; the steps of a model must not.
+            return self.search(var).is_some();
+        }
+        self.filter & filter_bit(var) != 0
+    }
+
     /// The position of a variable in the write set.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, var: VarPtr) -> Option<usize> {
-        if self.filter & filter_bit(var) == 0 { None } else { self.search(var) }
+        if self.may_have_written(var) { self.search(var) } else { None }
     }
 
     fn search(&self, var: VarPtr) -> Option<usize> {
@@ -100,38 +114,102 @@ impl Log {
         }
     }
 
+    /// Whether the next [`read`](Log::read) need not make room first.
+    #[inline(always)]
+    pub(crate) fn has_room_to_read(&self) -> bool {
+        self.reads.len() < self.reads.capacity()
+    }
+
+    /// Enters a read of a variable that is not in the write set.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, read: Read) {
+        if !self.has_room_to_read() {
+            self.grow();
+        }
+        // SAFETY: there is room.
+        unsafe { self.read_into_room(read) };
+    }
+
+    /// As [`read`](Log::read), where there is room.
+    ///
+    /// # Safety
+    /// [`has_room_to_read`](Log::has_room_to_read) holds.
+    #[inline(always)]
+    pub(crate) unsafe fn read_into_room(&mut self, read: Read) {
+        // SAFETY: by the caller.
+        unsafe { push_into_room(&mut self.reads, read) };
+    }
+
     /// Enters a write; an earlier one to the same variable is replaced, but kept for undoing if it is an enclosing
     /// branch's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&mut self, var: VarPtr, word: Word, destroy: Option<Destroy>) {
-        match self.find(var) {
-            None => {
-                self.filter |= filter_bit(var);
-                let before = self.take_read(var);
-                self.writes.push(Write { var, word, destroy, before });
-                if self.writes.len() > LINEAR {
-                    self.extend_index();
-                }
-            }
-            Some(position) => {
-                let replaced = std::mem::replace(&mut self.writes[position].word, word);
-                if position < self.branch {
-                    self.undo.push(Replaced { position, word: replaced, destroy });
-                } else {
-                    discard(replaced, destroy);
-                }
-            }
+        let bit = filter_bit(var);
+        // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
+        if self.filter & bit == 0 && self.writes.len() < self.writes.capacity().min(LINEAR) {
+            self.filter |= bit;
+            let before = self.take_read(var);
+            // SAFETY: there is room.
+            unsafe { push_into_room(&mut self.writes, Write { var, word, destroy, before }) };
+            return;
+        }
+        self.write_slowly(var, word, destroy);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_slowly(&mut self, var: VarPtr, word: Word, destroy: Option<Destroy>) {
+        if let Some(position) = self.find(var) {
+            return self.rewrite(position, word, destroy);
+        }
+        self.filter |= filter_bit(var);
+        let before = self.take_read(var);
+        if self.writes.len() == self.writes.capacity() {
+            self.grow();
+        }
+        self.writes.push(Write { var, word, destroy, before });
+        if self.writes.len() > LINEAR {
+            self.extend_index();
         }
     }
 
-    /// Takes the variable's read out of the read set, for the entry of its first write, if it is one of the latest. The commit
-    /// then validates it by the very step that locks the variable.
-    #[inline]
+    /// Replaces the word of an entry.
+    fn rewrite(&mut self, position: usize, word: Word, destroy: Option<Destroy>) {
+        let replaced = std::mem::replace(&mut self.writes[position].word, word);
+        if position < self.branch {
+            self.is_large = true;
+            self.undo.push(Replaced { position, word: replaced, destroy });
+        } else {
+            discard(replaced, destroy);
+        }
+    }
+
+    /// Makes room for more entries.
+    #[cold]
+    fn grow(&mut self) {
+        for (len, room) in [(self.reads.len(), self.reads.capacity()), (self.writes.len(), self.writes.capacity())] {
+            self.is_large |= len == room && room >= KEPT;
+        }
+        self.reads.reserve(1);
+        self.writes.reserve(1);
+    }
+
+    /// Takes the variable's read out of the read set, for the entry of its first write, if it is one of the latest two: `modify`
+    /// reads just before, a transfer one variable earlier. The commit then validates it by the very step that locks the
+    /// variable.
+    #[inline(always)]
     fn take_read(&mut self, var: VarPtr) -> Orec {
-        let latest = self.reads.len().saturating_sub(LOOK_BACK);
-        match self.reads[latest..].iter().rposition(|read| read.var == var) {
-            Some(position) => self.reads.swap_remove(latest + position).seen,
-            None => Orec::NONE,
+        let Some(&last) = self.reads.last() else { return Orec::NONE };
+        if last.var == var {
+            self.reads.pop();
+            return last.seen;
+        }
+        match self.reads.len().checked_sub(2) {
+            Some(position) if self.reads[position].var == var => {
+                self.reads.pop();
+                std::mem::replace(&mut self.reads[position], last).seen
+            }
+            _ => Orec::NONE,
         }
     }
 
@@ -143,6 +221,7 @@ impl Log {
 
     #[cold]
     fn extend_index(&mut self) {
+        self.is_large = true;
         let known = if self.writes.len() == LINEAR + 1 { 0 } else { self.writes.len() - 1 };
         for (position, write) in self.writes.iter().enumerate().skip(known) {
             self.index.insert(write.var, position);
@@ -184,46 +263,54 @@ impl Log {
     }
 
     /// Forgets everything after a commit, which has moved the words out of the write set.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear_committed(&mut self) {
-        let plain = self.undo.is_empty() && self.writes.len() <= LINEAR && self.writes.capacity() <= KEPT;
         self.writes.clear();
-        if plain {
-            // There is no index and nothing to undo: what the usual transaction pays.
-            self.filter = 0;
-            self.branch = 0;
+        self.clear();
+    }
+
+    /// Forgets everything at the end of an attempt whose write set is empty, and all of whose branches have ended.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.reads.clear();
+        self.filter = 0;
+        if self.is_large {
+            self.discard();
         }
-        self.discard();
     }
 
     /// Forgets everything; words that were not published are destroyed at the next safe moment.
-    #[inline]
-    pub(crate) fn discard(&mut self) {
-        self.reads.clear();
-        if self.filter != 0 {
-            self.discard_writes();
-        }
-        if self.reads.capacity() > KEPT {
-            self.reads.shrink_to(KEPT);
-        }
-    }
-
     #[cold]
-    fn discard_writes(&mut self) {
+    pub(crate) fn discard(&mut self) {
         for replaced in self.undo.drain(..) {
             discard(replaced.word, replaced.destroy);
         }
         self.writes.drain(..).for_each(Write::discard);
         self.index.clear();
-        self.filter = 0;
-        self.branch = 0;
-        if self.writes.capacity() > KEPT {
-            self.writes.shrink_to(KEPT);
-            self.index.shrink_to(LINEAR);
-        }
+        self.reads.clear();
+        self.index.shrink_to(LINEAR);
+        self.reads.shrink_to(KEPT);
+        self.writes.shrink_to(KEPT);
+        (self.filter, self.branch, self.is_large, self.doom) = (0, 0, false, None);
     }
 }
 
+/// `Vec::push` without a way out to make room, whose mere presence would cost every caller the saving of registers.
+///
+/// # Safety
+/// There is room for one more.
+#[inline(always)]
+unsafe fn push_into_room<T>(list: &mut Vec<T>, entry: T) {
+    let len = list.len();
+    debug_assert!(len < list.capacity());
+    // SAFETY: by the caller, within the allocation.
+    unsafe {
+        list.as_mut_ptr().add(len).write(entry);
+        list.set_len(len + 1);
+    }
+}
+
+#[inline(always)]
 fn filter_bit(var: VarPtr) -> u64 {
     // Fibonacci hashing: the top six bits of the product depend on the whole address.
     1 << ((var.addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)

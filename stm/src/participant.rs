@@ -1,74 +1,47 @@
-//! What a thread brings to an engine: an owner number, a slot for its announcements and counters, a reclamation handle, and logs
-//! that it reuses.
+//! What a thread brings to an engine: an owner number, a slot for its announcements and counters, logs that it reuses, and a limbo
+//! for what it has unlinked.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::fmt;
-use std::rc::Rc;
+use std::ptr::NonNull;
 
-use crossbeam_utils::CachePadded;
-use reweave_core::reclaim::{self, Handle};
-use reweave_core::seeded;
-use reweave_core::sync::atomic::{AtomicU64, Ordering};
-use reweave_core::sync::{Arc, MODELLED, Mutex, thread_local};
+use reweave_core::reclaim;
+use reweave_core::sync::MODELLED;
 
-use crate::clock::Clock;
 use crate::engine::{Engine, EngineId, Inner};
+use crate::history::{Node, PreImage};
+use crate::limbo::{Limbo, Retired};
 use crate::log::Log;
-use crate::orec::{OWNERS, Orec};
-use crate::stats::{Counters, Stats};
+use crate::orec::Orec;
+use crate::registry::{NOBODY, SharedSlot, SnapshotsInUse, UNUSED};
+use crate::thread::Open;
 
-/// Commits that keep a version between two scans for the oldest instant in use.
-const PUSHES_BETWEEN_SCANS: u32 = if MODELLED { 1 } else { 32 };
+/// Versions that a participant keeps between two looks at the snapshots in use.
+const PUSHES_BETWEEN_LOOKS: u32 = if MODELLED { 1 } else { 32 };
 
-/// The first owner number that is somebody's: 0 is in the records of variables that nobody has written.
-const FIRST_OWNER: u16 = 1;
-
-/// The number with which those commit who came when all others were taken. They share it, so it is no claim to a version,
-/// and they recognise no version as their own.
-const NOBODY: u16 = OWNERS - 1;
-
-/// Collections after which all that was retired before has expired, if nobody is pinned.
-const EPOCHS_TO_EXPIRE: usize = 4;
-
-/// No instant is announced.
-const NONE: u64 = u64::MAX;
-
-/// What other threads see of a participant.
-pub(crate) struct Slot {
-    announced: AtomicU64,
-    pub(crate) counters: Counters,
-}
-
-impl Slot {
-    /// Makes known that the versions current at `instant` are needed. The caller orders it before what follows
-    /// (`Clock::snapshot`).
-    pub(crate) fn announce(&self, instant: u64) {
-        if !seeded("stm/snapshot-unannounced") {
-            self.announced.store(instant, Ordering::Release);
-        }
-    }
-
-    pub(crate) fn withdraw(&self) {
-        // Release: the snapshot's reads come before whatever pruning this permits.
-        self.announced.store(NONE, Ordering::Release);
-    }
-}
+/// Commits, loads and drops between two sweeps of whoever unlinks too little for one.
+const USES_BETWEEN_SWEEPS: u32 = 4096;
 
 /// A participation in an engine, used by one thread at a time.
 ///
 /// [`Engine`]'s own methods keep one for each thread. Whoever runs many short transactions may hold one instead: its methods do
 /// the same without looking it up.
 pub struct Participant {
-    pub(crate) handle: Handle,
-    pub(crate) slot: Arc<CachePadded<Slot>>,
-    pub(crate) log: RefCell<Log>,
+    pub(crate) slot: SharedSlot,
+    log: UnsafeCell<Log>,
+    /// Where the handle below leads to.
+    inner: NonNull<Inner>,
     engine: Engine,
     /// The number in the records of this thread's commits.
     owner: u16,
     /// The number by which it recognises them: the same, or one that no record has.
     own: u16,
-    /// The last bound that a scan found, and for how many pushes it will be used.
-    bound: Cell<(u64, u32)>,
+    limbo: RefCell<Limbo>,
+    /// What the last look at the snapshots in use found, and for how many pushes it will be used.
+    in_use: RefCell<SnapshotsInUse>,
+    pushes_left: Cell<u32>,
+    /// Commits, loads and drops until the next sweep.
+    uses_left: Cell<u32>,
 }
 
 // SAFETY: between transactions the logs are empty, so no pointer of theirs moves to another thread; the rest is Send.
@@ -76,27 +49,43 @@ unsafe impl Send for Participant {}
 
 impl Participant {
     pub(crate) fn new(engine: &Engine) -> Self {
-        let inner = engine.inner();
-        let (owner, slot) = inner.registry.enrol();
+        let (owner, slot) = engine.inner().registry.enrol();
         Self {
-            handle: inner.domain.register(),
             slot,
-            log: RefCell::new(Log::default()),
+            log: UnsafeCell::new(Log::default()),
+            inner: NonNull::from(engine.inner()),
             engine: engine.clone(),
             owner,
-            own: if owner == NOBODY { 0 } else { owner },
-            bound: Cell::new((0, 0)),
+            own: if owner == NOBODY { UNUSED } else { owner },
+            limbo: RefCell::new(Limbo::new()),
+            in_use: RefCell::new(SnapshotsInUse::default()),
+            pushes_left: Cell::new(0),
+            uses_left: Cell::new(USES_BETWEEN_SWEEPS),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn engine(&self) -> &Inner {
-        self.engine.inner()
+        // SAFETY: our handle keeps it.
+        unsafe { self.inner.as_ref() }
+    }
+
+    /// The logs, for the one transaction that may be open.
+    #[expect(clippy::mut_from_ref, reason = "the right to have a transaction open is the right to its logs")]
+    #[inline(always)]
+    pub(crate) fn log(&self, _: &Open) -> &mut Log {
+        // SAFETY: a participant is used by one thread at a time, and a thread has one `Open` at most, of which a transaction
+        // makes one use.
+        unsafe { &mut *self.log.get() }
     }
 
     #[inline]
     pub(crate) fn engine_id(&self) -> EngineId {
         self.engine.id()
+    }
+
+    pub(crate) fn is_of_abandoned_engine(&self) -> bool {
+        self.engine.is_abandoned()
     }
 
     /// The record that this thread's commits leave at a tick.
@@ -106,9 +95,14 @@ impl Participant {
     }
 
     /// The record by which this thread recognises its own commits at a tick.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn own_record(&self, tick: u64) -> Orec {
         Orec::published(tick, self.own)
+    }
+
+    /// Whether the thread is in the middle of something.
+    pub(crate) fn is_in_use(&self) -> bool {
+        Open::is_entered() || self.slot.is_loading()
     }
 
     /// A number that differs between the threads of an engine.
@@ -116,181 +110,77 @@ impl Participant {
         u32::from(self.owner) ^ (std::ptr::from_ref(&*self.slot).addr() >> 7) as u32
     }
 
-    /// A bound below which no snapshot reads or will ever read.
-    pub(crate) fn oldest_instant(&self) -> u64 {
-        let (mut bound, mut uses) = self.bound.get();
-        if uses == 0 {
-            bound = self.engine().registry.oldest_instant(&self.engine().clock);
-            uses = PUSHES_BETWEEN_SCANS;
+    /// Runs `decide` with the snapshots in use, as of this participant's last look at them: it may find more in use than are.
+    pub(crate) fn with_snapshots_in_use<R>(&self, decide: impl FnOnce(&SnapshotsInUse) -> R) -> R {
+        let mut in_use = self.in_use.borrow_mut();
+        match self.pushes_left.get() {
+            0 => {
+                let engine = self.engine();
+                engine.registry.snapshots_in_use(&engine.clock, &mut in_use);
+                self.pushes_left.set(PUSHES_BETWEEN_LOOKS - 1);
+            }
+            left => self.pushes_left.set(left - 1),
         }
-        self.bound.set((bound, uses - 1));
-        bound
+        decide(&in_use)
+    }
+
+    /// A node for a version that is to be kept.
+    #[inline]
+    pub(crate) fn node(&self) -> Node {
+        self.limbo.borrow_mut().node()
+    }
+
+    /// Takes a node that was cut out of a chain, with the pre-image in it.
+    pub(crate) fn unlink(&self, node: Node, pre_image: PreImage) {
+        if let Some(destroy) = pre_image.destroy {
+            // SAFETY: the chain owned the word, whose type is Send.
+            self.retire(unsafe { Retired::value(pre_image.word, destroy, pre_image.since, pre_image.until) });
+        }
+        let is_due = self.limbo.borrow_mut().unlink(node);
+        self.sweep_soon(is_due);
+    }
+
+    /// To be called after each commit, load or drop, with no lock held: sweeps now and then, and when there is enough to sweep.
+    #[inline(always)]
+    pub(crate) fn count_use(&self) {
+        let left = self.uses_left.get() - 1;
+        self.uses_left.set(left);
+        if left == 0 {
+            self.sweep();
+        }
+    }
+
+    #[cold]
+    fn sweep(&self) {
+        self.uses_left.set(USES_BETWEEN_SWEEPS);
+        self.limbo.borrow_mut().sweep(self.engine());
+    }
+
+    fn sweep_soon(&self, is_due: bool) {
+        if is_due && !self.engine().keeps_everything() {
+            self.uses_left.set(1);
+        }
+    }
+
+    /// Takes something that can no longer be found, to be destroyed when nobody can be looking at it.
+    pub(crate) fn retire(&self, retired: Retired) {
+        let is_due = self.limbo.borrow_mut().retire(retired);
+        self.sweep_soon(is_due);
     }
 }
 
 impl Drop for Participant {
-    /// The last to leave an engine clears up what the domain still keeps: values in there may hold variables, and these
-    /// would keep the engine, which keeps the domain.
+    /// The last to leave an engine clears up what is left: values in there may hold variables, and these would keep the
+    /// engine, which keeps the rest.
     fn drop(&mut self) {
-        let others = self.engine.inner().registry.leave(self.owner, &self.slot);
-        if others == 0 && !Open::is_entered() {
-            for _ in 0..EPOCHS_TO_EXPIRE {
-                self.handle.pin().flush();
+        let left_over = self.limbo.get_mut().take_all();
+        let others = self.engine().registry.leave(self.owner, &self.slot, left_over);
+        if others == 0 {
+            self.engine().clear_up();
+            if !Open::is_entered() {
+                reclaim::reap();
             }
-            reclaim::reap();
         }
-    }
-}
-
-/// The participants of an engine.
-pub(crate) struct Registry(Mutex<Members>);
-
-struct Members {
-    slots: Vec<Arc<CachePadded<Slot>>>,
-    free_owners: Vec<u16>,
-    next_owner: u16,
-    /// Counts of those who have left.
-    departed: Stats,
-}
-
-impl Registry {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Members {
-            slots: Vec::new(),
-            free_owners: Vec::new(),
-            next_owner: FIRST_OWNER,
-            departed: Stats::default(),
-        }))
-    }
-
-    fn enrol(&self) -> (u16, Arc<CachePadded<Slot>>) {
-        let slot = Arc::new(CachePadded::new(Slot { announced: AtomicU64::new(NONE), counters: Counters::new() }));
-        let mut members = self.0.lock();
-        members.slots.push(slot.clone());
-        let owner = members.free_owners.pop().unwrap_or_else(|| {
-            let fresh = members.next_owner;
-            if fresh == NOBODY {
-                return NOBODY;
-            }
-            members.next_owner += 1;
-            fresh
-        });
-        (owner, slot)
-    }
-
-    /// Ends a participation; returns how many there are left.
-    fn leave(&self, owner: u16, slot: &Arc<CachePadded<Slot>>) -> usize {
-        let mut members = self.0.lock();
-        members.slots.retain(|other| !Arc::ptr_eq(other, slot));
-        members.departed += slot.counters.read();
-        if owner != NOBODY {
-            members.free_owners.push(owner);
-        }
-        members.slots.len()
-    }
-
-    /// How many threads take part.
-    pub(crate) fn len(&self) -> usize {
-        self.0.lock().slots.len()
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let members = self.0.lock();
-        let mut stats = members.departed;
-        members.slots.iter().for_each(|slot| stats += slot.counters.read());
-        stats
-    }
-
-    /// A bound below which no snapshot reads or will ever read: the oldest announced instant, or the clock as it was before
-    /// we looked. A snapshot whose announcement we miss reads at that tick or later (`Clock::horizon`).
-    fn oldest_instant(&self, clock: &Clock) -> u64 {
-        let horizon = clock.horizon();
-        let members = self.0.lock();
-        members.slots.iter().map(|slot| slot.announced.load(Ordering::Acquire)).fold(horizon, u64::min)
-    }
-}
-
-thread_local! {
-    static PARTICIPANTS: RefCell<Vec<(EngineId, Rc<Participant>)>> = {
-        // A thread's locals end in the reverse order of their first use, and what participations leave behind at their end
-        // needs the thread's list of expired objects: so that list comes first.
-        reclaim::reap();
-        RefCell::new(Vec::new())
-    };
-}
-
-thread_local! {
-    /// Whether a transaction or a snapshot of any engine is open on this thread.
-    static OPEN: Cell<bool> = const { Cell::new(false) };
-}
-
-/// The calling thread's participation in an engine, made at its first use there.
-#[inline]
-pub(crate) fn current(engine: &Engine) -> Rc<Participant> {
-    PARTICIPANTS
-        .try_with(|participants| {
-            let id = engine.id();
-            let known = participants.borrow().iter().find(|(engine, _)| *engine == id).map(|(_, known)| known.clone());
-            known.unwrap_or_else(|| enrol(engine, participants))
-        })
-        // Past the end of the thread's locals: a participation for this one call.
-        .unwrap_or_else(|_| Rc::new(Participant::new(engine)))
-}
-
-#[cold]
-fn enrol(engine: &Engine, participants: &RefCell<Vec<(EngineId, Rc<Participant>)>>) -> Rc<Participant> {
-    let participant = Rc::new(Participant::new(engine));
-    let abandoned: Vec<_> = {
-        let mut participants = participants.borrow_mut();
-        let abandoned = participants.extract_if(.., |(_, other)| other.engine.is_abandoned()).collect();
-        participants.push((engine.id(), participant.clone()));
-        abandoned
-    };
-    // Outside the borrow: the end of an engine destroys what it kept.
-    drop(abandoned);
-    participant
-}
-
-/// Ends the calling thread's participation in an engine, if it has one.
-pub(crate) fn leave(engine: &Engine) {
-    let take = || {
-        PARTICIPANTS.try_with(|participants| {
-            let mut participants = participants.borrow_mut();
-            let position = participants.iter().position(|(id, _)| *id == engine.id())?;
-            Some(participants.swap_remove(position))
-        })
-    };
-    // What clearing up destroys may hold variables, whose end makes the thread take part once more.
-    while let Ok(Some(participant)) = take() {
-        drop(participant);
-    }
-}
-
-/// The thread's right to have a transaction open; at most one exists a thread.
-pub(crate) struct Open(());
-
-impl Open {
-    /// # Panics
-    /// When one is open already.
-    #[inline]
-    pub(crate) fn enter() -> Self {
-        if OPEN.try_with(|open| open.replace(true)).unwrap_or(false) {
-            nested();
-        }
-        Open(())
-    }
-
-    /// Whether the thread is inside a transaction or snapshot.
-    pub(crate) fn is_entered() -> bool {
-        OPEN.try_with(Cell::get).unwrap_or(false)
-    }
-}
-
-impl Drop for Open {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = OPEN.try_with(|open| open.set(false));
-        reclaim::reap();
     }
 }
 
@@ -298,20 +188,4 @@ impl fmt::Debug for Participant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Participant").field("owner", &self.owner).finish_non_exhaustive()
     }
-}
-
-/// Destroys what has expired on this thread, unless a transaction is open: then its end does.
-#[inline]
-pub(crate) fn reap_outside_transactions() {
-    if !Open::is_entered() {
-        reclaim::reap();
-    }
-}
-
-#[cold]
-fn nested() -> ! {
-    panic!(
-        "a transaction or snapshot is open on this thread already: pass its `tx` (or snapshot) to the functions that \
-         read and write, so that all of it is one transaction, or end it before the next begins"
-    )
 }

@@ -4,8 +4,9 @@ use reweave_core::event::Limits;
 
 use crate::backoff::Backoff;
 use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
-use crate::participant::{Open, Participant};
+use crate::participant::Participant;
 use crate::snapshot::Snapshot;
+use crate::thread::Open;
 use crate::tx::{Conclusion, Tx};
 
 /// What became of one attempt of a transaction: see [`Engine::attempt`](crate::Engine::attempt).
@@ -22,7 +23,7 @@ pub enum Attempt<T> {
 impl Participant {
     /// Runs `body` as one atomic transaction: see [`Engine::atomically`](crate::Engine::atomically).
     pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
-        match self.run(body, Limits::unstoppable()) {
+        match self.run(body, Limits::unstoppable) {
             Ok(value) => value,
             Err(TransactionError::NothingToWaitFor) => panic!("{NOTHING_TO_WAIT_FOR}"),
             Err(TransactionError::Stopped(_)) => unreachable!("nothing but its event ends an unstoppable wait"),
@@ -39,7 +40,7 @@ impl Participant {
         &self,
         body: impl FnMut(&mut Tx<'_>) -> Result<T, Stop<E>>,
     ) -> Result<T, TransactionError<E>> {
-        self.run(body, Limits::default()).map_err(|error| match error {
+        self.run(body, Limits::default).map_err(|error| match error {
             TransactionError::Aborted(Stop::Abort(error)) => TransactionError::Aborted(error),
             TransactionError::Aborted(Stop::Interrupt(_)) => never_a_result(),
             TransactionError::NothingToWaitFor => TransactionError::NothingToWaitFor,
@@ -49,14 +50,13 @@ impl Participant {
 
     /// Runs one attempt of `body`: see [`Engine::attempt`](crate::Engine::attempt).
     pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
-        let (result, conclusion) = self.run_once(body, false);
-        match (conclusion, result) {
-            (Conclusion::Committed, Ok(value)) => Attempt::Committed(value),
-            (Conclusion::Conflict(cause), _) => {
+        match self.run_once(body, false) {
+            Ok(value) => Attempt::Committed(value),
+            Err((Conclusion::Conflict(cause), _)) => {
                 self.slot.counters.abort(cause);
                 Attempt::Conflict(cause)
             }
-            (_, _) => Attempt::Retry,
+            Err(_) => Attempt::Retry,
         }
     }
 
@@ -68,16 +68,35 @@ impl Participant {
         result
     }
 
+    #[inline]
     fn run<T, E: TxError>(
         &self,
         mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+        limits: fn() -> Limits,
+    ) -> Result<T, TransactionError<E>> {
+        match self.run_once(&mut body, true) {
+            Ok(value) => Ok(value),
+            Err(other) => self.run_on(body, other, limits()),
+        }
+    }
+
+    /// Goes on after an attempt that did not commit.
+    #[cold]
+    #[inline(never)]
+    fn run_on<'p, T, E: TxError>(
+        &'p self,
+        mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+        mut ended: (Conclusion<'p>, Result<T, E>),
         limits: Limits,
     ) -> Result<T, TransactionError<E>> {
-        let mut backoff = None;
+        let mut backoff = Backoff::new(self.seed());
         loop {
-            let (result, conclusion) = self.run_once(&mut body, true);
+            let (conclusion, result) = ended;
             match conclusion {
-                Conclusion::Committed | Conclusion::Aborted => return result.map_err(TransactionError::Aborted),
+                Conclusion::Aborted => match result {
+                    Err(error) => return Err(TransactionError::Aborted(error)),
+                    Ok(_) => unreachable!("only an error of the body's own aborts"),
+                },
                 Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
                 Conclusion::Retry(enlisted) => {
                     drop(result);
@@ -90,27 +109,38 @@ impl Participant {
                     // The discarded result is the user's: it is dropped here, where its destructor may do anything.
                     drop(result);
                     self.slot.counters.abort(cause);
-                    backoff.get_or_insert_with(|| Backoff::new(self.seed())).pause();
+                    backoff.pause();
                 }
+            }
+            match self.run_once(&mut body, true) {
+                Ok(value) => return Ok(value),
+                Err(other) => ended = other,
             }
         }
     }
 
-    /// One attempt, from begin to conclusion. Whatever the body returned is handed back, to be dropped outside.
-    #[inline]
+    /// One attempt: its value if it committed, otherwise what became of it. Whatever the body returned is handed back, to be
+    /// dropped outside.
+    #[inline(always)]
     fn run_once<T, E: TxError>(
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
         enlist: bool,
-    ) -> (Result<T, E>, Conclusion<'_>) {
+    ) -> Result<T, (Conclusion<'_>, Result<T, E>)> {
         let open = Open::enter();
-        let mut tx = Tx::begin(self);
+        let mut tx = Tx::begin(self, &open);
         let result = body(&mut tx);
-        // In place: a transaction is large, and moving it costs more than an empty one.
-        let conclusion = tx.conclude(&result, enlist);
+        let conclusion = match &result {
+            Ok(_) if tx.commit() => {
+                tx.end_committed();
+                drop(open);
+                return result.map_err(|_| unreachable!("it is a value"));
+            }
+            other => tx.conclude(other.as_ref().err(), enlist),
+        };
         drop(tx);
         drop(open);
-        (result, conclusion)
+        Err((conclusion, result))
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::fmt;
 
-use reweave_core::reclaim::Guard;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
 
@@ -21,8 +20,6 @@ use crate::word::{self, Word};
 /// A consistent view of all variables of an engine at one instant, read-only: see [`snapshot`](crate::snapshot).
 pub struct Snapshot<'p> {
     participant: &'p Participant,
-    /// Protects what the snapshot reads from being freed.
-    _guard: Guard<'p>,
     engine: EngineId,
     /// What is older than this record is visible.
     instant: Orec,
@@ -31,10 +28,9 @@ pub struct Snapshot<'p> {
 impl<'p> Snapshot<'p> {
     /// Takes a snapshot. The participant must have nothing else open.
     pub(crate) fn begin(participant: &'p Participant) -> Self {
-        let guard = participant.handle.pin();
-        let instant = participant.engine().clock.snapshot(|instant| participant.slot.announce(instant));
+        let instant = participant.engine().clock.snapshot(|instant| participant.slot.announce_snapshot(instant));
         participant.slot.counters.snapshots.bump();
-        Snapshot { participant, _guard: guard, engine: participant.engine_id(), instant: Orec::published(instant, 0) }
+        Snapshot { participant, engine: participant.engine_id(), instant: Orec::published(instant, 0) }
     }
 
     /// The variable's value at the instant of this snapshot.
@@ -58,8 +54,8 @@ impl<'p> Snapshot<'p> {
     #[inline]
     pub fn with<T: Send + Sync + 'static, R>(&self, var: &TVar<T>, use_value: impl FnOnce(&T) -> R) -> R {
         let word = self.word(var);
-        // SAFETY: the word is of this variable; a version visible to an announced snapshot is not pruned, and one that is
-        // replaced meanwhile is not freed while we are pinned.
+        // SAFETY: the word is of this variable, and a version visible to an announced snapshot is kept when it is replaced, and
+        // not pruned.
         unsafe { word::borrow(word, use_value) }
     }
 
@@ -95,7 +91,8 @@ impl<'p> Snapshot<'p> {
                 spin.pause();
             } else if seen.tick() >= self.instant.tick() {
                 // The commit that replaced our version pushed it before it published the record we saw.
-                return tvar.cold().history.at(self.instant.tick());
+                // SAFETY: inside a walk, by the handle `tvar`.
+                return self.participant.slot.while_walking(|| unsafe { tvar.cold().history.at(self.instant.tick()) });
             } else {
                 let word = var.word.load(Ordering::Acquire);
                 if var.orec.load(Ordering::Relaxed) == seen {
@@ -108,7 +105,7 @@ impl<'p> Snapshot<'p> {
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        self.participant.slot.withdraw();
+        self.participant.slot.withdraw_snapshot();
     }
 }
 

@@ -10,9 +10,10 @@ use crate::backoff::Spin;
 use crate::commit;
 use crate::engine::{Engine, EngineId};
 use crate::error::TxResult;
+use crate::limbo::Retired;
 use crate::log::Write;
 use crate::orec::Orec;
-use crate::participant::{self, Open};
+use crate::thread::{self, Open};
 use crate::tx::Tx;
 use crate::var::{Cold, Var, VarPtr};
 use crate::word;
@@ -78,7 +79,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     ///
     /// # Panics
     /// When the variable belongs to another engine than the transaction.
-    #[inline]
+    #[inline(always)]
     pub fn read(&self, tx: &mut Tx<'_>) -> TxResult<T>
     where
         T: Clone,
@@ -93,11 +94,12 @@ impl<T: Send + Sync + 'static> TVar<T> {
     ///
     /// # Panics
     /// When the variable belongs to another engine than the transaction.
-    #[inline]
+    #[inline(always)]
     pub fn with<R>(&self, tx: &mut Tx<'_>, use_value: impl FnOnce(&T) -> R) -> TxResult<R> {
         let word = tx.read(self.var, self.engine.id())?;
-        // SAFETY: the word is of this variable. If it was published, the transaction is pinned since before it was read; if it
-        // is pending in the write set, it stays there, as `tx` is borrowed until `use_value` returns.
+        // SAFETY: the word is of this variable. If it was published, the transaction had announced itself before it was read,
+        // and the tick that it reads at; if it is pending in the write set, it stays there, as `tx` is borrowed until `use_value`
+        // returns.
         Ok(unsafe { word::borrow(word, use_value) })
     }
 
@@ -108,7 +110,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     ///
     /// # Panics
     /// When the variable belongs to another engine than the transaction.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, tx: &mut Tx<'_>, value: T) -> TxResult<()> {
         // Encoded by the log once nothing can fail any more: until then the value is dropped as any other.
         tx.write(self.var, self.engine.id(), word::destroyer::<T>(), || word::encode(value))
@@ -118,7 +120,7 @@ impl<T: Send + Sync + 'static> TVar<T> {
     ///
     /// # Errors
     /// When the attempt is over; pass it on with `?`.
-    #[inline]
+    #[inline(always)]
     pub fn modify(&self, tx: &mut Tx<'_>, change: impl FnOnce(T) -> T) -> TxResult<()>
     where
         T: Clone,
@@ -153,20 +155,16 @@ impl<T: Send + Sync + 'static> TVar<T> {
             // SAFETY: a value kept in place needs no protection.
             return unsafe { word::borrow(self.current_word(), T::clone) };
         }
-        self.while_pinned(|| {
-            // SAFETY: pinned since before the word was read.
-            unsafe { word::borrow(self.current_word(), T::clone) }
-        })
-    }
-
-    /// Runs `look` with the thread pinned; destroys what has expired meanwhile, as the end of a transaction does.
-    fn while_pinned<R>(&self, look: impl FnOnce() -> R) -> R {
-        let participant = participant::current(&self.engine);
-        let guard = participant.handle.pin();
-        let seen = look();
-        drop(guard);
-        participant::reap_outside_transactions();
-        seen
+        let value = thread::with_participation(&self.engine, |participant| {
+            let value = participant.slot.while_loading(&participant.engine().clock, || {
+                // SAFETY: announced before the word was read.
+                unsafe { word::borrow(self.current_word(), T::clone) }
+            });
+            participant.count_use();
+            value
+        });
+        thread::reap_outside_transactions();
+        value
     }
 
     fn current_word(&self) -> word::Word {
@@ -193,11 +191,10 @@ impl<T: Send + Sync + 'static> TVar<T> {
     /// # Panics
     /// Inside a transaction or a snapshot, which could not undo it: use [`write`](TVar::write) there.
     pub fn store(&self, value: T) {
-        let participant = participant::current(&self.engine);
         let open = Open::enter();
         let write =
             Write { var: self.var, word: word::encode(value), destroy: word::destroyer::<T>(), before: Orec::NONE };
-        commit::store(&participant, &participant.handle.pin(), write);
+        thread::with_participation(&self.engine, |participant| commit::store(participant, write));
         drop(open);
     }
 
@@ -208,7 +205,10 @@ impl<T: Send + Sync + 'static> TVar<T> {
 
     /// How many older versions of the variable exist at the moment, for the snapshots that may need them.
     pub fn older_versions(&self) -> usize {
-        self.while_pinned(|| self.cold().history.len())
+        thread::with_participation(&self.engine, |participant| {
+            // SAFETY: inside a walk, by this handle.
+            participant.slot.while_walking(|| unsafe { self.cold().history.len() })
+        })
     }
 
     #[inline]
@@ -240,14 +240,13 @@ impl<T: Send + Sync + 'static> Drop for TVar<T> {
         if !self.cold().remove_handle() {
             return;
         }
-        {
-            let participant = participant::current(&self.engine);
-            let guard = participant.handle.pin();
-            // SAFETY: the last handle is gone, so nobody new can reach the cell; transactions that have it in their logs are
-            // pinned. It was allocated with words of `T`.
-            unsafe { guard.retire(self.var.garbage::<T>()) };
-        }
-        participant::reap_outside_transactions();
+        thread::with_participation(&self.engine, |participant| {
+            let now = participant.engine().clock.now();
+            // SAFETY: the last handle is gone, and the variable holds words of `T`.
+            participant.retire(unsafe { Retired::variable(self.var, word::destroyer::<T>(), now) });
+            participant.count_use();
+        });
+        thread::reap_outside_transactions();
     }
 }
 

@@ -5,12 +5,9 @@
 //! instant and check that everything it has read is still current, or else give up. So at any moment all it has read was
 //! current at `now`, which is what opacity asks for.
 
-use std::cell::RefMut;
-
-use reweave_core::reclaim::Guard;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::hint;
+use reweave_core::sync::{fence_light, hint};
 
 use crate::backoff::READ_SPINS;
 use crate::commit;
@@ -19,6 +16,7 @@ use crate::error::{Cause, Interrupt, InterruptKind, TxError, TxResult, retry};
 use crate::log::{Log, Read};
 use crate::orec::{AtomicOrec, Orec};
 use crate::participant::Participant;
+use crate::thread::Open;
 use crate::var::{Var, VarPtr};
 use crate::waiters::Waiting;
 use crate::word::{Destroy, Word};
@@ -26,20 +24,16 @@ use crate::word::{Destroy, Word};
 /// A running transaction: the argument of the body, through which it reads and writes variables.
 pub struct Tx<'p> {
     participant: &'p Participant,
-    guard: Guard<'p>,
-    log: RefMut<'p, Log>,
-    engine: EngineId,
-    /// The instant that this transaction reads at: what is older than this record is visible.
+    log: &'p mut Log,
+    /// The instant that this transaction reads at: what is older than this record is visible. `NEW`, to which nothing is, once
+    /// it is known that this attempt cannot commit.
     now: Orec,
     /// The record that this thread's commits leave at this instant: visible too.
     own: Orec,
-    /// Why this attempt cannot commit any more, once it is known.
-    doomed: Option<Cause>,
 }
 
-/// What became of an attempt.
+/// What became of an attempt that did not commit.
 pub(crate) enum Conclusion<'e> {
-    Committed,
     Conflict(Cause),
     /// The body asked to retry; it is enlisted for a change of what it read, unless that happened already.
     Retry(Option<Waiting<'e>>),
@@ -52,35 +46,48 @@ pub(crate) enum Conclusion<'e> {
 impl<'p> Tx<'p> {
     /// Begins an attempt. The participant must have no other one open.
     #[inline]
-    pub(crate) fn begin(participant: &'p Participant) -> Self {
-        // Pinned first: what is reachable at `now` or later is then protected.
-        let guard = participant.handle.pin();
-        let log = participant.log.borrow_mut();
-        let now = participant.engine().clock.begin();
-        Tx {
-            participant,
-            guard,
-            log,
-            engine: participant.engine_id(),
-            now: Orec::published(now, 0),
-            own: participant.own_record(now),
-            doomed: None,
-        }
+    pub(crate) fn begin(participant: &'p Participant, open: &Open) -> Self {
+        let log = participant.log(open);
+        let engine = participant.engine();
+        let now = engine.clock.begin(|now| {
+            if !engine.keeps_everything() {
+                participant.slot.open(now);
+            }
+        });
+        Tx { participant, log, now: Orec::published(now, 0), own: participant.own_record(now) }
     }
 
     /// The current word of a variable, for this transaction. It stays valid until the transaction ends or writes
     /// the variable.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&mut self, var: VarPtr, engine: EngineId) -> TxResult<Word> {
-        self.engine.check(engine);
-        if let Some(position) = self.log.find(var) {
-            return self.check_alive().map(|()| self.log.writes[position].word);
+        self.participant.engine_id().check(engine);
+        // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
+        if !self.log.may_have_written(var) && self.log.has_room_to_read() {
+            // SAFETY: the caller has a handle to the variable.
+            let Var { orec, word } = unsafe { var.hot() };
+            // Acquire: as in `read_shared`.
+            let seen = orec.load(Ordering::Acquire);
+            let value = word.load(Ordering::Acquire);
+            // Not checked whether this transaction is doomed: to one that is nothing is visible.
+            if self.sees(seen) && (orec.load(Ordering::Acquire) == seen || seeded("stm/read-without-recheck")) {
+                // SAFETY: asked above.
+                unsafe { self.log.read_into_room(Read { var, seen }) };
+                return Ok(value);
+            }
         }
-        self.check_alive()?;
-        self.read_shared(var)
+        self.read_slowly(var)
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn read_slowly(&mut self, var: VarPtr) -> TxResult<Word> {
+        match self.log.find(var) {
+            Some(position) => self.check_alive().map(|()| self.log.writes[position].word),
+            None => self.read_shared(var),
+        }
+    }
+
     fn read_shared(&mut self, var: VarPtr) -> TxResult<Word> {
         // SAFETY: the caller has a handle to the variable.
         let Var { orec, word } = unsafe { var.hot() };
@@ -95,7 +102,7 @@ impl<'p> Tx<'p> {
             let value = word.load(Ordering::Acquire);
             let again = orec.load(Ordering::Acquire);
             if again == seen || seeded("stm/read-without-recheck") {
-                self.log.reads.push(Read { var, seen });
+                self.log.read(Read { var, seen });
                 return Ok(value);
             }
             seen = again;
@@ -103,7 +110,7 @@ impl<'p> Tx<'p> {
     }
 
     /// Whether a variable with this record may be read at the transaction's instant.
-    #[inline]
+    #[inline(always)]
     fn sees(&self, seen: Orec) -> bool {
         seen.is_unlocked_before(self.now)
             || seen.is_still(self.own)
@@ -115,7 +122,7 @@ impl<'p> Tx<'p> {
     #[cold]
     fn make_visible(&mut self, orec: &AtomicOrec) -> TxResult<Orec> {
         let mut spins = 0;
-        while self.doomed.is_none() {
+        while !self.is_doomed() {
             let seen = orec.load(Ordering::Acquire);
             if self.sees(seen) {
                 return Ok(seen);
@@ -123,7 +130,7 @@ impl<'p> Tx<'p> {
             if !seen.is_locked() {
                 self.extend(seen);
             } else if spins == READ_SPINS {
-                self.doomed = Some(Cause::ReadLocked);
+                self.doom(Cause::ReadLocked);
             } else {
                 spins += 1;
                 hint::spin_loop();
@@ -134,17 +141,31 @@ impl<'p> Tx<'p> {
 
     /// Moves this transaction to an instant at which `seen` is visible, or dooms it.
     fn extend(&mut self, seen: Orec) {
-        let now = self.participant.engine().clock.tick_past(seen.tick());
+        let engine = self.participant.engine();
+        let now = engine.clock.tick_past(seen.tick());
+        if !engine.keeps_everything() {
+            self.participant.slot.extend(now);
+            fence_light();
+        }
         if !seeded("stm/extend-without-validation") && !self.log.all_reads().all(|read| commit::is_current(&read)) {
-            self.doomed = Some(Cause::ReadChanged);
-            return;
+            return self.doom(Cause::ReadChanged);
         }
         self.now = Orec::published(now, 0);
         self.own = self.participant.own_record(now);
     }
 
+    #[inline(always)]
+    fn is_doomed(&self) -> bool {
+        self.now == Orec::NEW
+    }
+
+    fn doom(&mut self, cause: Cause) {
+        self.log.doom = Some(cause);
+        (self.now, self.own) = (Orec::NEW, Orec::NONE);
+    }
+
     /// Enters a write into the log, which owns the word from now on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(
         &mut self,
         var: VarPtr,
@@ -152,7 +173,7 @@ impl<'p> Tx<'p> {
         destroy: Option<Destroy>,
         encode: impl FnOnce() -> Word,
     ) -> TxResult<()> {
-        self.engine.check(engine);
+        self.participant.engine_id().check(engine);
         self.check_alive()?;
         self.log.write(var, encode(), destroy);
         Ok(())
@@ -161,7 +182,7 @@ impl<'p> Tx<'p> {
     /// Fails if this attempt is doomed.
     #[inline]
     fn check_alive(&self) -> TxResult<()> {
-        if self.doomed.is_some() { Err(CONFLICT) } else { Ok(()) }
+        if self.is_doomed() { Err(CONFLICT) } else { Ok(()) }
     }
 
     /// Waits until what this transaction has read changes, and runs it again: [`retry`](crate::retry) as a method.
@@ -203,7 +224,7 @@ impl<'p> Tx<'p> {
         let reads = self.log.reads.len();
         let result = first(self);
         let retries = matches!(&result, Err(error) if error.interrupt() == Some(RETRY));
-        if !retries || self.doomed.is_some() {
+        if !retries || self.is_doomed() {
             self.log.keep_branch(&savepoint);
             return result;
         }
@@ -218,24 +239,52 @@ impl<'p> Tx<'p> {
         second(self)
     }
 
-    /// Ends the attempt as `result` says. Afterwards nothing is locked, and only the drop is left to do.
-    #[inline]
-    pub(crate) fn conclude<T, E: TxError>(&mut self, result: &Result<T, E>, enlist: bool) -> Conclusion<'p> {
-        let interrupt = match result {
-            Ok(_) => None,
-            Err(error) => match error.interrupt() {
-                None if self.doomed.is_none() => return Conclusion::Aborted,
+    /// Commits an attempt whose body has returned a result; says whether it took effect. Afterwards nothing is locked, and only
+    /// [`end_committed`](Tx::end_committed) is left to do, or [`conclude`](Tx::conclude) says why not.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self) -> bool {
+        if self.is_doomed() {
+            return false;
+        }
+        match commit::commit(self.participant, self.log) {
+            Ok(()) => true,
+            Err(cause) => {
+                self.doom(cause);
+                false
+            }
+        }
+    }
+
+    /// Ends a transaction that has committed.
+    #[inline(always)]
+    pub(crate) fn end_committed(self) {
+        // The log is empty by now: what is left of the drop is this.
+        self.close();
+        std::mem::forget(self);
+    }
+
+    #[inline(always)]
+    fn close(&self) {
+        if !self.participant.engine().keeps_everything() {
+            self.participant.slot.close();
+        }
+    }
+
+    /// What became of an attempt that did not commit. Afterwards only the drop is left to do.
+    #[cold]
+    pub(crate) fn conclude<E: TxError>(&self, error: Option<&E>, enlist: bool) -> Conclusion<'p> {
+        let interrupt = match error {
+            None => None,
+            Some(error) => match error.interrupt() {
+                None if !self.is_doomed() => return Conclusion::Aborted,
                 interrupt => interrupt,
             },
         };
-        if let Some(cause) = self.doomed {
+        if let Some(cause) = self.log.doom {
             return Conclusion::Conflict(cause);
         }
         match interrupt {
-            None => match commit::commit(self.participant, &self.guard, &mut self.log) {
-                Ok(()) => Conclusion::Committed,
-                Err(cause) => Conclusion::Conflict(cause),
-            },
+            None => unreachable!("a result that did not commit has met a conflict"),
             Some(RETRY) if self.log.all_reads().next().is_none() => Conclusion::NothingToWaitFor,
             Some(RETRY) if enlist => Conclusion::Retry(self.enlist()),
             Some(RETRY) => Conclusion::Retry(None),
@@ -246,7 +295,7 @@ impl<'p> Tx<'p> {
 
     fn enlist(&self) -> Option<Waiting<'p>> {
         let reads = self.log.all_reads().map(|read| {
-            // SAFETY: what is in the log was alive during this transaction, which is still pinned.
+            // SAFETY: what is in the log was alive during this transaction, which is still open.
             let var = unsafe { read.var.hot() };
             (read.var.addr(), &var.orec, read.seen)
         });
@@ -256,8 +305,10 @@ impl<'p> Tx<'p> {
 
 impl Drop for Tx<'_> {
     /// Also the path of a panic in the body: nothing is locked then, and the logs must be left empty.
+    #[cold]
     fn drop(&mut self) {
         self.log.discard();
+        self.close();
     }
 }
 

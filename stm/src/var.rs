@@ -1,8 +1,8 @@
 //! The shared cell behind a `TVar`: what transactions on all threads look at.
 //!
-//! A variable is reached through handles, which it counts, and through the logs of transactions, which it does not: a
-//! transaction is pinned for as long as its log lives, and the last handle *retires* the variable instead of freeing it. So
-//! a variable may be dropped while any number of transactions have it in their logs.
+//! A variable is reached through handles, which it counts, and through the logs of transactions, which it does not: the last
+//! handle *retires* the variable (`limbo`) instead of freeing it, and it stays while a transaction is open that may have it in
+//! its log. So a variable may be dropped while any number of transactions have it in theirs.
 
 use std::ptr::NonNull;
 
@@ -13,7 +13,7 @@ use reweave_core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use crate::chunk;
 use crate::history::History;
 use crate::orec::{AtomicOrec, Orec};
-use crate::word::{self, Word};
+use crate::word::{Destroy, Word};
 
 /// The part of a variable that every access needs.
 #[repr(C)]
@@ -42,7 +42,7 @@ impl Var {
 pub(crate) struct VarPtr(NonNull<Var>);
 
 impl VarPtr {
-    /// Allocates a variable with one handle. It is freed by retiring its [`garbage`](VarPtr::garbage).
+    /// Allocates a variable with one handle. It is freed by retiring it.
     pub(crate) fn allocate(word: Word, padded: bool) -> Self {
         let shape = if padded { &chunk::PADDED } else { &chunk::PACKED };
         Self(chunk::carve(shape, Var::new(word), Cold::new()))
@@ -51,8 +51,8 @@ impl VarPtr {
     /// The part that every access needs.
     ///
     /// # Safety
-    /// The variable must exist for as long as the reference is used: by a handle to it, or because the thread has been
-    /// pinned since a time when there was one.
+    /// The variable must exist for as long as the reference is used: by a handle to it, or because the thread has had a
+    /// transaction open since a time when there was one.
     #[inline]
     pub(crate) unsafe fn hot<'a>(self) -> &'a Var {
         // SAFETY: by the caller.
@@ -74,27 +74,20 @@ impl VarPtr {
         self.0.addr().get()
     }
 
-    /// A `TVar<T>`'s variable as garbage.
+    /// Frees the variable; its values, which are user code to destroy, expire on their own.
     ///
     /// # Safety
-    /// The variable holds words of `T`, and its last handle is gone.
-    pub(crate) unsafe fn garbage<T: Send + 'static>(self) -> Garbage {
-        /// # Safety
-        /// As for [`VarPtr::garbage`]; nobody else can reach the variable any more.
-        unsafe fn destroy<T: 'static>(object: *mut ()) {
-            // SAFETY: by the caller. Values are user code to destroy: each goes on its own, after this.
-            unsafe {
-                let var = VarPtr(NonNull::new_unchecked(object.cast::<Var>()));
-                let word = var.hot().word.load_exclusive();
-                var.cold().history.destroy();
-                chunk::release(var.0);
-                if let Some(destroy) = word::destroyer::<T>() {
-                    expire(Garbage::new(word, destroy));
-                }
+    /// `destroy` is the one of its values' type, and nobody else can reach the variable any more.
+    pub(crate) unsafe fn dismantle(self, destroy: Option<Destroy>) {
+        // SAFETY: by the caller; values are of Send types (`TVar<T>` demands it).
+        unsafe {
+            let word = self.hot().word.load_exclusive();
+            self.cold().history.destroy();
+            chunk::release(self.0);
+            if let Some(destroy) = destroy {
+                expire(Garbage::new(word, destroy));
             }
         }
-        // SAFETY: `T: Send`, so its values may be dropped by any thread; everything else in a cell is plain memory.
-        unsafe { Garbage::new(self.0.as_ptr().cast(), destroy::<T>) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A variable holds one word. For the plain primitives that fit it, the word *is* the value: reading copies it, replacing
 //! it allocates nothing and leaves nothing to reclaim. Every other type lives in a box of its own that is never written again; the
-//! word is its address, replacing it retires the old box, and a reader borrows the value for as long as it is pinned.
+//! word is its address, replacing it retires the old box, and a reader borrows the value for as long as it is announced.
 //!
 //! Which of the two holds is a property of the type, decided at compile time. Only types without padding, without niches
 //! that a stray bit pattern could violate in flight, and without `Drop` are kept in place; a word is always written and read
@@ -77,7 +77,7 @@ pub(crate) fn destroyer<T: 'static>() -> Option<Destroy> {
         // Through the cell, so that loom sees an access: one that overlaps a reader's is a use after free.
         // SAFETY: the word came from `encode::<T>` for a type that is not kept in place, and is destroyed once.
         unsafe { (*payload).with_mut(|value| ptr::drop_in_place(value)) };
-        if seeded("stm/free-without-grace") || seeded("reclaim/no-grace") {
+        if seeded("stm/free-without-grace") {
             return; // A reader that comes too late should fail by its assertion, not by a fault.
         }
         // SAFETY: the value is gone; what is left is the memory of its box.

@@ -72,12 +72,18 @@ crate::sync::thread_local! {
     static EXPIRED: Expired = const { Expired { list: RefCell::new(Vec::new()), reaping: Cell::new(false) } };
 }
 
+crate::sync::thread_local! {
+    /// Whether the list may have something in it. Without a destructor, so that to look at it is a single load.
+    static ANY: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Puts an object that nobody else can reach on the list of this thread, for the next [`reap`]. Destroys it at once if the
 /// thread is past the end of its thread-locals.
 pub fn expire(garbage: Garbage) {
     let mut garbage = Some(garbage);
     let _ = EXPIRED.try_with(|expired| {
         expired.list.borrow_mut().push(garbage.take().expect("filled above"));
+        let _ = ANY.try_with(|any| any.set(true));
     });
     if let Some(garbage) = garbage {
         garbage.destroy();
@@ -89,11 +95,9 @@ pub fn expire(garbage: Garbage) {
 /// What those destructors cause to expire is destroyed too; a nested call (from such a destructor) returns at once.
 #[inline]
 pub fn reap() {
-    let _ = EXPIRED.try_with(|expired| {
-        if !expired.list.borrow().is_empty() {
-            reap_slowly(expired);
-        }
-    });
+    if ANY.try_with(Cell::get).unwrap_or(true) {
+        let _ = EXPIRED.try_with(reap_slowly);
+    }
 }
 
 #[cold]
@@ -110,5 +114,11 @@ fn reap_slowly(expired: &Expired) {
             garbage.destroy();
         }
     }
+    let _ = ANY.try_with(|any| any.set(false));
     expired.reaping.set(false);
+}
+
+/// Makes the thread's list, so that it outlasts those thread-locals that are first used later.
+pub fn make_list() {
+    let _ = EXPIRED.try_with(|_| {});
 }

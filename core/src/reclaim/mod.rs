@@ -27,5 +27,5 @@ mod expired;
 mod tests;
 
 pub use domain::{Domain, Guard, Handle};
-pub use expired::{Garbage, expire, reap};
+pub use expired::{Garbage, expire, make_list, reap};
 pub(crate) use expired::{contain, contain_unless_modelled};

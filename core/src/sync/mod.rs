@@ -19,7 +19,8 @@
 //! - [`ArcCell`], a shared place for an `Arc`, is arc-swap's under std; under the checkers, which cannot see into arc-swap, a
 //!   stand-in with the same contract (`arc_cell_modelled.rs`).
 //! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
-//!   target really asks.
+//!   target really asks; [`fence_light`] and [`fence_heavy`] are those of one whose second half runs seldom enough to pay for
+//!   both.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -44,6 +45,7 @@ mod arc_cell;
 #[cfg(any(reweave_loom, reweave_shuttle))]
 #[path = "arc_cell_modelled.rs"]
 mod arc_cell;
+mod asymmetric;
 mod exclusive;
 mod fence;
 mod local;
@@ -52,6 +54,7 @@ pub(crate) mod seeded;
 mod unseen;
 
 pub use arc_cell::{ArcCell, ArcGuard};
+pub use asymmetric::{fence_heavy, fence_light};
 pub use backend::{Arc, Lazy, UnsafeCell, atomic, hint, thread};
 pub use exclusive::ExclusiveLoad;
 pub use fence::{fence_after_load, fence_after_rmw};

@@ -71,7 +71,7 @@ impl memory::View for Tx<'_> {
     type Cell = TVar<u64>;
     type Stop = Interrupt;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cell: &TVar<u64>) -> Result<u64, Interrupt> {
         cell.read(self)
     }
@@ -82,7 +82,7 @@ impl memory::View for Tx<'_> {
 }
 
 impl memory::Transaction for Tx<'_> {
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, cell: &TVar<u64>, value: u64) -> Result<(), Interrupt> {
         cell.write(self, value)
     }
@@ -96,7 +96,7 @@ impl memory::View for Snapshot<'_> {
     type Cell = TVar<u64>;
     type Stop = Interrupt;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, cell: &TVar<u64>) -> Result<u64, Interrupt> {
         Ok(self.0.read(cell))
     }

@@ -3,7 +3,7 @@
 //!
 //! Most models are the client of two threads and two variables, explored completely and without a bound, with two
 //! transactions a thread wherever ties of clock or owner matter. Threads take part explicitly, so that enrolling adds no
-//! steps; all but the reclamation models run on a domain that destroys nothing before its end, for the same reason.
+//! steps; all but the reclamation models run on an engine that destroys nothing before its end, for the same reason.
 
 mod alternatives;
 mod commit;
@@ -14,7 +14,6 @@ mod snapshot;
 mod together;
 mod waiting;
 
-use reweave_core::reclaim::Domain;
 use reweave_core::sync::{Arc, thread};
 use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
 
@@ -77,10 +76,9 @@ impl Pair {
 /// An engine whose reclamation is not under test.
 pub(super) fn lasting_engine() -> Engine {
     #[cfg(any(reweave_loom, reweave_shuttle))]
-    let domain = Domain::deferring();
+    return Engine::keeping_everything();
     #[cfg(not(any(reweave_loom, reweave_shuttle)))]
-    let domain = Domain::new();
-    Engine::with_domain(domain)
+    Engine::new()
 }
 
 /// Runs `here` on this thread and `there` on another, each with a participation of its own; returns both results.

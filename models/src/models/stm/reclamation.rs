@@ -1,12 +1,13 @@
-//! Values behind a pointer: no reader meets one that is gone, and each goes exactly once.
+//! Values behind a pointer, variables, and nodes of chains: nobody meets one that is gone or used for something else, and
+//! each goes exactly once.
 //!
-//! These run on crossbeam-epoch, instrumented under loom; the payload is in the facade's cell, so that an access after its
-//! destruction shows.
+//! Under the checkers every commit that unlinks something sweeps. What goes is in the facade's cell, so that an access after
+//! its destruction shows.
 
-use reweave_core::reclaim::{Domain, reap};
+use reweave_core::reclaim::reap;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
-use reweave_stm::{Engine, TVar};
+use reweave_stm::{Engine, Participant, TVar};
 
 use crate::{Model, Run, Seeded, cover};
 
@@ -29,10 +30,21 @@ pub const MODELS: &[Model] = &[
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
         covers: &["committed", "aborted"],
         seeded: &[
-            Seeded { bug: "reclaim/no-grace", run: Run::loom_bounded(2), expect: "Causality violation" },
-            Seeded { bug: "reclaim/no-grace", run: Run::shuttle_pct(3, 3_000), expect: "was destroyed" },
+            Seeded { bug: "stm/free-without-grace", run: Run::loom_bounded(2), expect: "Causality violation" },
+            Seeded { bug: "stm/free-without-grace", run: Run::shuttle_pct(3, 3_000), expect: "was destroyed" },
         ],
         body: dropped_variable,
+    },
+    Model {
+        name: "walked-chain",
+        property: "a node that was cut out of a chain is not used again while a snapshot may be on it",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 3_000)],
+        covers: &["read"],
+        seeded: &[
+            Seeded { bug: "stm/reuse-under-walk", run: Run::loom_bounded(2), expect: "Causality violation" },
+            Seeded { bug: "stm/reuse-without-fence", run: Run::loom_bounded(2), expect: "Causality violation" },
+        ],
+        body: walked_chain,
     },
 ];
 
@@ -60,33 +72,23 @@ impl Drop for Value {
     }
 }
 
-fn epochs_pass(domain: &Domain) {
-    let handle = domain.register();
-    for _ in 0..3 {
-        handle.pin().flush();
-    }
-    drop(handle);
-    reap();
-}
-
 /// Ends an engine whose variables and other participants are gone.
-fn end(engine: Engine, domain: Domain) {
+fn end(engine: Engine) {
     engine.leave();
-    drop((engine, domain));
+    drop(engine);
     reap();
 }
 
 fn boxed_read() {
-    let domain = Domain::new();
-    let engine = Engine::with_domain(domain.clone());
+    let engine = Engine::new();
     let flags = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
     let var = TVar::new_in(&engine, Value::new(0, &flags[0]));
     let (reader, writer) = (engine.participate(), engine.participate());
     let thread = thread::spawn({
-        let (var, alive, domain) = (var.clone(), flags[1].clone(), domain.clone());
+        let (var, alive) = (var.clone(), flags[1].clone());
         move || {
+            // Its end sweeps, and destroys what nobody looks at.
             writer.attempt(|tx| var.write(tx, Value::new(1, &alive)));
-            epochs_pass(&domain);
             drop((var, writer));
         }
     });
@@ -98,24 +100,21 @@ fn boxed_read() {
     });
     thread.join().unwrap();
     drop((var, reader));
-    end(engine, domain);
+    end(engine);
     assert_eq!(flags.map(|alive| alive.load(Ordering::Relaxed)), [0, 0], "each value is destroyed once");
 }
 
 fn dropped_variable() {
-    let domain = Domain::new();
-    let engine = Engine::with_domain(domain.clone());
+    let engine = Engine::new();
     let alive = Arc::new(AtomicUsize::new(0));
     // The variable is reached through another one, and dropped by whoever replaces it there.
     let inner = Arc::new(TVar::new_in(&engine, Value::new(0, &alive)));
     let outer = TVar::new_in(&engine, Some(inner));
     let (reader, writer) = (engine.participate(), engine.participate());
     let thread = thread::spawn({
-        let (outer, domain) = (outer.clone(), domain.clone());
+        let outer = outer.clone();
         move || {
             writer.attempt(|tx| outer.write(tx, None));
-            epochs_pass(&domain);
-            epochs_pass(&domain);
             drop((outer, writer));
         }
     });
@@ -130,6 +129,44 @@ fn dropped_variable() {
     cover(if matches!(attempt, reweave_stm::Attempt::Committed(())) { "committed" } else { "aborted" });
     thread.join().unwrap();
     drop((outer, reader));
-    end(engine, domain);
+    end(engine);
     assert_eq!(alive.load(Ordering::Relaxed), 0, "the value is destroyed once");
+}
+
+/// Commits values one after the other, each of which keeps the version that it replaces: a snapshot comes in between.
+fn commit_and_keep(writer: &Participant, var: &TVar<i64>, values: impl IntoIterator<Item = i64>) {
+    for value in values {
+        writer.snapshot(|_| ());
+        writer.attempt(|tx| var.write(tx, value));
+    }
+}
+
+fn walked_chain() {
+    let engine = Engine::new();
+    let var = TVar::new_in(&engine, 0_i64);
+    let (reader, writer) = (engine.participate(), engine.participate());
+    reader.snapshot(|snapshot| {
+        // Two older versions: 0, which the open snapshot needs, and 1, which nobody does.
+        let commit_beforehand = thread::spawn({
+            let var = var.clone();
+            move || {
+                commit_and_keep(&writer, &var, [1, 2]);
+                writer
+            }
+        });
+        let writer = commit_beforehand.join().unwrap();
+        let thread = thread::spawn({
+            let var = var.clone();
+            move || {
+                // The first cuts version 1 out of the chain, and the second uses its node again, unless a walk is under way.
+                commit_and_keep(&writer, &var, [3, 4]);
+                drop((var, writer));
+            }
+        });
+        assert_eq!(snapshot.read(&var), 0, "a snapshot read another version than its own");
+        cover("read");
+        thread.join().unwrap();
+    });
+    drop((var, reader));
+    end(engine);
 }
