@@ -39,7 +39,7 @@ use super::shared::{Nothing, Refusal, Refused};
 use crate::event::WaitList;
 use crate::seeded;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use crate::sync::hint;
+use crate::sync::{hint, prefetch_for_write};
 
 /// Positions that belong to a block.
 const LAP: usize = SLOTS + 1;
@@ -49,6 +49,8 @@ const MARK: usize = 1;
 const ONE: usize = 2;
 /// How many pauses values are let gather at most: about a microsecond.
 const LONGEST_GATHERING: u32 = 32;
+/// How many slots ahead of its own a sender asks for.
+const AHEAD: usize = 8;
 
 struct Tail<T> {
     /// Position and mark.
@@ -121,7 +123,8 @@ impl<T> List<T> {
             }
             // Before the move, so that the others wait as briefly as can be.
             if offset + 1 == SLOTS && next.is_none() {
-                next = Some(self.pool.take());
+                let block = next.insert(self.pool.take());
+                block.slots.iter().take(AHEAD).for_each(prefetch_for_write);
             }
             // Release and acquire: invariant 1. That it is a read-modify-write is what the look for waiters below
             // rests on.
@@ -137,6 +140,11 @@ impl<T> List<T> {
                         claimed.next.store(next, Ordering::Release);
                     } else if let Some(unused) = next {
                         self.pool.put(unused);
+                    }
+                    // A slot's line was last written by a receiver, which marked slots as read or made the block new again. A sender that
+                    // fetched it only when it writes would stand still for that at its next move of the tail.
+                    if let Some(later) = claimed.slots.get(offset + AHEAD) {
+                        prefetch_for_write(later);
                     }
                     // SAFETY: the position is claimed by us.
                     unsafe { claimed.slots[offset].write(value) };

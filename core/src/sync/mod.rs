@@ -21,6 +21,8 @@
 //! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
 //!   target really asks; [`fence_light`] and [`fence_heavy`] are those of one whose second half runs seldom enough to pay for
 //!   both.
+//!   target really asks.
+//! - [`prefetch_for_write`] is a hint to the cache, and nothing under the checkers.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -50,6 +52,7 @@ mod exclusive;
 mod fence;
 mod local;
 mod lock;
+mod prefetch;
 pub(crate) mod seeded;
 mod unseen;
 
@@ -61,6 +64,7 @@ pub use fence::{fence_after_load, fence_after_rmw};
 #[doc(inline)]
 pub use local::thread_local;
 pub use lock::{Condvar, Mutex, MutexGuard};
+pub use prefetch::prefetch_for_write;
 pub use unseen::Unseen;
 
 #[doc(hidden)]
