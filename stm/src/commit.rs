@@ -35,7 +35,6 @@ use crate::var::Var;
 pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
     if log.writes.is_empty() {
         // There is nothing to publish, and what was read was current at the transaction's instant.
-        log.is_likely_to_rewrite = false;
         log.clear();
     } else {
         commit_writes(participant, log)?;
@@ -48,8 +47,7 @@ pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cau
 fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
     lock_all(&mut log.writes)?;
     let stamp = participant.engine().clock.stamp();
-    log.is_likely_to_rewrite = log.reads.is_empty();
-    if !log.is_likely_to_rewrite && !validate(log) {
+    if !log.reads.is_empty() && !validate(log) {
         release(&log.writes);
         return Err(Cause::CommitChanged);
     }

@@ -7,7 +7,6 @@ use crossbeam_utils::CachePadded;
 use reweave_core::sync::{Arc, Lazy};
 
 use crate::clock::Clock;
-use crate::limbo::Retired;
 use crate::error::{Stop, TransactionError, TxResult};
 use crate::participant::Participant;
 use crate::registry::Registry;
@@ -26,9 +25,11 @@ use crate::waiters::Waiters;
 /// and the last thread that takes part; a thread stops taking part when it ends, when it [`leave`](Engine::leave)s, or when
 /// it first uses yet another engine after nobody else is left.
 ///
-/// Values that commits have replaced and variables that have been dropped are destroyed some time later, at the end of a
-/// transaction, snapshot, `load`, `store` or drop of a `TVar` on *any* thread that takes part. Do not hold there what such a
-/// destructor locks. A destructor that panics is contained: the panic hook reports it, and nobody else notices.
+/// Values that commits have replaced and variables that have been dropped are destroyed some time later, usually by the
+/// thread that replaced or dropped them: when it has done so a few hundred times, after 4,096 of its commits, loads and drops, or when
+/// it [`leave`](Engine::leave)s; at the end of a transaction, snapshot, `load`, `store` or drop of a `TVar`. What a thread
+/// leaves because others look at it is destroyed by *any* that takes part. Do not hold there what such a destructor locks, and
+/// have a thread leave that goes idle after it replaced values that should not linger. A destructor that panics is contained: the panic hook reports it, and nobody else notices.
 pub struct Engine {
     /// From `Arc::into_raw`; null for the process-wide engine. One word, so that telling engines apart is one comparison.
     inner: *const Inner,
@@ -76,7 +77,8 @@ pub(crate) struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.clear_up();
+        // SAFETY: participants have handles, so there are none.
+        unsafe { self.registry.take_orphans().expire() };
         // Unless a transaction of another engine is open: then that one's end does.
         thread::reap_outside_transactions();
     }
@@ -121,17 +123,6 @@ impl Inner {
         return self.keeps_everything;
         #[cfg(not(any(reweave_loom, reweave_shuttle)))]
         false
-    }
-
-    /// Lets what the participants have left behind expire. Nobody takes part any more.
-    pub(crate) fn clear_up(&self) {
-        let (mut retired, mut nodes) = (Vec::new(), Vec::new());
-        self.registry.adopt(&mut retired, &mut nodes);
-        retired.into_iter().for_each(Retired::expire);
-        for node in nodes {
-            // SAFETY: it was cut out of its chain, and nobody takes part who could be on it.
-            unsafe { node.free() };
-        }
     }
 }
 

@@ -7,7 +7,9 @@
 //! **Values and variables** wait for transactions, which may take as long as their bodies. Each is *retired* with the
 //! ticks between which it could be found, and a *sweep* destroys those whose ticks no announcement meets (the intervals of
 //! Wen et al., *Interval-Based Memory Reclamation*, PPoPP 2018, with the engine's clock for its eras). So a
-//! transaction that sleeps keeps what was there while it last read, and nothing of what comes later.
+//! transaction that sleeps in its body keeps the values that were there while it last read, and none of those that replace
+//! them later. Variables it keeps all: one that is dropped may have been in its log from the start; and with a variable its
+//! first value, which is visible at any instant.
 //!
 //! 1. A transaction announces itself, then executes a light fence, then reads (`Slot::open`). A sweep executes a heavy
 //!    fence, then looks for announcements. Whoever it misses reads after the fence, and cannot find what was unlinked before.
@@ -27,7 +29,7 @@ use reweave_core::sync::{MODELLED, fence_heavy};
 
 use crate::engine::Inner;
 use crate::history::Node;
-use crate::registry::Walk;
+use crate::registry::{Orphans, Walk};
 use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
@@ -143,7 +145,9 @@ impl Limbo {
         let only_nodes = self.unlinked.len() >= BATCH
             && self.retired.len() < self.sweep_at
             && !self.sweeps.is_multiple_of(SWEEPS_OF_NODES_ALONE);
-        engine.registry.adopt(&mut self.retired, &mut self.unlinked);
+        let mut orphans = engine.registry.take_orphans();
+        self.retired.append(&mut orphans.retired);
+        self.unlinked.append(&mut orphans.nodes);
         if !self.unlinked.is_empty() || !self.batch.is_empty() {
             self.sweep_nodes(engine);
         }
@@ -155,17 +159,19 @@ impl Limbo {
     fn sweep_retired(&mut self, engine: &Inner) {
         let Some(youngest) = self.retired.iter().map(|retired| retired.until).max() else { return };
         engine.clock.tick_past(youngest);
-        fence_heavy();
+        if !fence_heavy() {
+            return;
+        }
         let looks_at = engine.registry.looks_at();
         self.retired.extract_if(.., |retired| !retired.is_met_by(&looks_at)).for_each(Retired::expire);
-        // What somebody still looks at is not looked through again before as much has come again.
+        // What somebody still looks at is looked through again when as much has come again, or after a number of uses.
         self.sweep_at = SWEEP_AT.max(2 * self.retired.len());
     }
 
     /// Takes everything that waits, for those who stay.
-    pub(crate) fn take_all(&mut self) -> (Vec<Retired>, Vec<Node>) {
+    pub(crate) fn take_all(&mut self) -> Orphans {
         self.unlinked.append(&mut self.batch);
-        (std::mem::take(&mut self.retired), std::mem::take(&mut self.unlinked))
+        Orphans { retired: std::mem::take(&mut self.retired), nodes: std::mem::take(&mut self.unlinked) }
     }
 
     /// A node for a version.

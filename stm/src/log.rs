@@ -67,9 +67,6 @@ pub(crate) struct Log {
     branch: usize,
     /// Why the attempt cannot commit any more, once it is known.
     pub(crate) doom: Option<Cause>,
-    /// Whether the last transaction wrote every variable that it read. The next one is then likely to do so too, and asks for
-    /// the cache lines of what it reads as a writer, instead of once to read and once more to lock.
-    pub(crate) is_likely_to_rewrite: bool,
     /// Whether there may be more to forget at the end than two lists: an index, an undo list, or memory to give back.
     is_large: bool,
     /// Positions in `writes`, once it is longer than `LINEAR`.

@@ -5,7 +5,6 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::fmt;
 use std::ptr::NonNull;
 
-use reweave_core::reclaim;
 use reweave_core::sync::MODELLED;
 
 use crate::engine::{Engine, EngineId, Inner};
@@ -14,7 +13,7 @@ use crate::limbo::{Limbo, Retired};
 use crate::log::Log;
 use crate::orec::Orec;
 use crate::registry::{NOBODY, SharedSlot, SnapshotsInUse, UNUSED};
-use crate::thread::Open;
+use crate::thread::{self, Open};
 
 /// Versions that a participant keeps between two looks at the snapshots in use.
 const PUSHES_BETWEEN_LOOKS: u32 = if MODELLED { 1 } else { 32 };
@@ -42,6 +41,8 @@ pub struct Participant {
     pushes_left: Cell<u32>,
     /// Commits, loads and drops until the next sweep.
     uses_left: Cell<u32>,
+    /// How many hold on to this participation while user code runs outside a transaction: see [`Busy`].
+    busy: Cell<u32>,
 }
 
 // SAFETY: between transactions the logs are empty, so no pointer of theirs moves to another thread; the rest is Send.
@@ -49,18 +50,21 @@ unsafe impl Send for Participant {}
 
 impl Participant {
     pub(crate) fn new(engine: &Engine) -> Self {
+        // First of all: an engine that is about to have one more participant has a handle for it.
+        let engine = engine.clone();
         let (owner, slot) = engine.inner().registry.enrol();
         Self {
             slot,
             log: UnsafeCell::new(Log::default()),
             inner: NonNull::from(engine.inner()),
-            engine: engine.clone(),
+            engine,
             owner,
             own: if owner == NOBODY { UNUSED } else { owner },
             limbo: RefCell::new(Limbo::new()),
             in_use: RefCell::new(SnapshotsInUse::default()),
             pushes_left: Cell::new(0),
             uses_left: Cell::new(USES_BETWEEN_SWEEPS),
+            busy: Cell::new(0),
         }
     }
 
@@ -102,7 +106,13 @@ impl Participant {
 
     /// Whether the thread is in the middle of something.
     pub(crate) fn is_in_use(&self) -> bool {
-        Open::is_entered() || self.slot.is_loading()
+        Open::is_entered() || self.slot.is_loading() || self.busy.get() > 0
+    }
+
+    /// Holds on to this participation.
+    pub(crate) fn stay_busy(&self) -> Busy<'_> {
+        self.busy.set(self.busy.get() + 1);
+        Busy(&self.busy)
     }
 
     /// A number that differs between the threads of an engine.
@@ -169,17 +179,26 @@ impl Participant {
     }
 }
 
+/// While it exists, its participation is in use and does not end: for those who go on with it after user code (destructors, a
+/// hook for blocking) has run outside a transaction, which may ask the thread to leave.
+pub(crate) struct Busy<'p>(&'p Cell<u32>);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl Drop for Participant {
     /// The last to leave an engine clears up what is left: values in there may hold variables, and these would keep the
     /// engine, which keeps the rest.
     fn drop(&mut self) {
+        thread::forget_if_latest(self);
         let left_over = self.limbo.get_mut().take_all();
-        let others = self.engine().registry.leave(self.owner, &self.slot, left_over);
-        if others == 0 {
-            self.engine().clear_up();
-            if !Open::is_entered() {
-                reclaim::reap();
-            }
+        if let Some(nobodys) = self.engine().registry.leave(self.owner, &self.slot, left_over) {
+            // SAFETY: the last to take part has left.
+            unsafe { nobodys.expire() };
+            thread::reap_outside_transactions();
         }
     }
 }

@@ -105,11 +105,10 @@ impl Slot {
     pub(crate) fn while_walking<R>(&self, look: impl FnOnce() -> R) -> R {
         let walks = self.walks.load(Ordering::Relaxed);
         self.walks.store(walks + 1, Ordering::Release);
+        let _walking = Walking { slot: self, next: walks + 2 };
         // Against `Registry::walks`: either it sees this walk, or the walk sees what was unlinked before.
         fence(Ordering::SeqCst);
-        let seen = look();
-        self.walks.store(walks + 2, Ordering::Release);
-        seen
+        look()
     }
 
     pub(crate) fn is_loading(&self) -> bool {
@@ -136,6 +135,18 @@ struct Loading<'s>(&'s Slot);
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
         self.0.loading.store(NONE, Ordering::Release);
+    }
+}
+
+/// Ends what [`Slot::while_walking`] began, also when it panics.
+struct Walking<'s> {
+    slot: &'s Slot,
+    next: u64,
+}
+
+impl Drop for Walking<'_> {
+    fn drop(&mut self) {
+        self.slot.walks.store(self.next, Ordering::Release);
     }
 }
 
@@ -171,6 +182,32 @@ impl SnapshotsInUse {
     }
 }
 
+/// What those who have left could not destroy yet.
+#[derive(Default)]
+pub(crate) struct Orphans {
+    pub(crate) retired: Vec<Retired>,
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Orphans {
+    fn append(&mut self, mut others: Orphans) {
+        self.retired.append(&mut others.retired);
+        self.nodes.append(&mut others.nodes);
+    }
+
+    /// Lets all of it expire.
+    ///
+    /// # Safety
+    /// Nobody takes part who did when it was unlinked.
+    pub(crate) unsafe fn expire(self) {
+        self.retired.into_iter().for_each(Retired::expire);
+        for node in self.nodes {
+            // SAFETY: it was cut out of its chain, and by the caller nobody is on it.
+            unsafe { node.free() };
+        }
+    }
+}
+
 /// The participants of an engine.
 pub(crate) struct Registry(Mutex<Members>);
 
@@ -178,9 +215,7 @@ struct Members {
     slots: Vec<SharedSlot>,
     free_owners: Vec<u16>,
     next_owner: u16,
-    /// What those who have left could not destroy yet.
-    orphans: Vec<Retired>,
-    orphaned_nodes: Vec<Node>,
+    orphans: Orphans,
     /// Counts of those who have left.
     departed: Stats,
 }
@@ -191,8 +226,7 @@ impl Registry {
             slots: Vec::new(),
             free_owners: Vec::new(),
             next_owner: FIRST_OWNER,
-            orphans: Vec::new(),
-            orphaned_nodes: Vec::new(),
+            orphans: Orphans::default(),
             departed: Stats::default(),
         }))
     }
@@ -213,24 +247,22 @@ impl Registry {
         (owner, slot)
     }
 
-    /// Ends a participation and takes over what it leaves; returns how many there are now.
-    pub(crate) fn leave(&self, owner: u16, slot: &SharedSlot, left_over: (Vec<Retired>, Vec<Node>)) -> usize {
+    /// Ends a participation and takes over what it leaves; if nobody takes part any more, hands out all that is left.
+    pub(crate) fn leave(&self, owner: u16, slot: &SharedSlot, left_over: Orphans) -> Option<Orphans> {
         let mut members = self.0.lock();
         members.slots.retain(|other| !Arc::ptr_eq(other, slot));
         members.departed += slot.counters.read();
-        members.orphans.extend(left_over.0);
-        members.orphaned_nodes.extend(left_over.1);
+        members.orphans.append(left_over);
         if owner != NOBODY {
             members.free_owners.push(owner);
         }
-        members.slots.len()
+        // Under the lock that whoever takes part later has to take first: nothing of this can be found by then.
+        members.slots.is_empty().then(|| std::mem::take(&mut members.orphans))
     }
 
     /// Hands over what those who have left could not destroy.
-    pub(crate) fn adopt(&self, retired: &mut Vec<Retired>, nodes: &mut Vec<Node>) {
-        let mut members = self.0.lock();
-        retired.append(&mut members.orphans);
-        nodes.append(&mut members.orphaned_nodes);
+    pub(crate) fn take_orphans(&self) -> Orphans {
+        std::mem::take(&mut self.0.lock().orphans)
     }
 
     /// How many threads take part.

@@ -4,7 +4,7 @@ use reweave_core::event::Limits;
 
 use crate::backoff::Backoff;
 use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
-use crate::participant::Participant;
+use crate::participant::{Busy, Participant};
 use crate::snapshot::Snapshot;
 use crate::thread::Open;
 use crate::tx::{Conclusion, Tx};
@@ -18,6 +18,14 @@ pub enum Attempt<T> {
     Conflict(Cause),
     /// The body asked to retry, and nothing happened.
     Retry,
+}
+
+/// An attempt that did not commit: what became of it, and what its body returned, to be dropped where its destructor may do
+/// anything.
+struct Ended<'p, T, E> {
+    conclusion: Conclusion<'p>,
+    result: Result<T, E>,
+    busy: Busy<'p>,
 }
 
 impl Participant {
@@ -52,7 +60,7 @@ impl Participant {
     pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
         match self.run_once(body, false) {
             Ok(value) => Attempt::Committed(value),
-            Err((Conclusion::Conflict(cause), _)) => {
+            Err(Ended { conclusion: Conclusion::Conflict(cause), .. }) => {
                 self.slot.counters.abort(cause);
                 Attempt::Conflict(cause)
             }
@@ -86,12 +94,12 @@ impl Participant {
     fn run_on<'p, T, E: TxError>(
         &'p self,
         mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
-        mut ended: (Conclusion<'p>, Result<T, E>),
+        mut ended: Ended<'p, T, E>,
         limits: Limits,
     ) -> Result<T, TransactionError<E>> {
         let mut backoff = Backoff::new(self.seed());
         loop {
-            let (conclusion, result) = ended;
+            let Ended { conclusion, result, busy } = ended;
             match conclusion {
                 Conclusion::Aborted => match result {
                     Err(error) => return Err(TransactionError::Aborted(error)),
@@ -116,6 +124,7 @@ impl Participant {
                 Ok(value) => return Ok(value),
                 Err(other) => ended = other,
             }
+            drop(busy);
         }
     }
 
@@ -126,7 +135,7 @@ impl Participant {
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
         enlist: bool,
-    ) -> Result<T, (Conclusion<'_>, Result<T, E>)> {
+    ) -> Result<T, Ended<'_, T, E>> {
         let open = Open::enter();
         let mut tx = Tx::begin(self, &open);
         let result = body(&mut tx);
@@ -139,8 +148,9 @@ impl Participant {
             other => tx.conclude(other.as_ref().err(), enlist),
         };
         drop(tx);
+        let busy = self.stay_busy();
         drop(open);
-        Err((conclusion, result))
+        Err(Ended { conclusion, result, busy })
     }
 }
 

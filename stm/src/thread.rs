@@ -41,8 +41,7 @@ thread_local! {
 
 /// Runs `act` with the calling thread's participation in an engine, which is made at its first use there.
 ///
-/// It is not removed from the thread's list meanwhile: `leave` does not remove one that is in use, and an engine to which
-/// `engine` is a handle is not abandoned. So nothing need be counted.
+/// It is not removed from the thread's list while it is in use ([`Participant::is_in_use`]): so nothing need be counted.
 #[inline]
 pub(crate) fn with_participation<R>(engine: &Engine, act: impl FnOnce(&Participant) -> R) -> R {
     let latest = LATEST.try_with(Cell::get).unwrap_or(ptr::null());
@@ -71,7 +70,8 @@ fn enrol(engine: &Engine, list: &RefCell<Vec<(EngineId, Rc<Participant>)>>) -> R
     let participant = Rc::new(Participant::new(engine));
     let abandoned: Vec<_> = {
         let mut list = list.borrow_mut();
-        let abandoned = list.extract_if(.., |(_, other)| other.is_of_abandoned_engine()).collect();
+        let abandoned =
+            list.extract_if(.., |(_, other)| !other.is_in_use() && other.is_of_abandoned_engine()).collect();
         list.push((engine.id(), participant.clone()));
         abandoned
     };
@@ -79,6 +79,15 @@ fn enrol(engine: &Engine, list: &RefCell<Vec<(EngineId, Rc<Participant>)>>) -> R
     // Outside the borrow: the end of an engine destroys what it kept.
     drop(abandoned);
     participant
+}
+
+/// A participation ends: it must not be found by [`LATEST`] any more.
+pub(crate) fn forget_if_latest(participant: &Participant) {
+    let _ = LATEST.try_with(|latest| {
+        if ptr::eq(latest.get(), participant) {
+            latest.set(ptr::null());
+        }
+    });
 }
 
 fn forget_latest() {

@@ -191,11 +191,11 @@ impl<T: Send + Sync + 'static> TVar<T> {
     /// # Panics
     /// Inside a transaction or a snapshot, which could not undo it: use [`write`](TVar::write) there.
     pub fn store(&self, value: T) {
-        let open = Open::enter();
-        let write =
-            Write { var: self.var, word: word::encode(value), destroy: word::destroyer::<T>(), before: Orec::NONE };
-        thread::with_participation(&self.engine, |participant| commit::store(participant, write));
-        drop(open);
+        thread::with_participation(&self.engine, |participant| {
+            let _open = Open::enter();
+            let (word, destroy) = (word::encode(value), word::destroyer::<T>());
+            commit::store(participant, Write { var: self.var, word, destroy, before: Orec::NONE });
+        });
     }
 
     /// Whether both are handles to the same variable.

@@ -7,7 +7,7 @@
 
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::{fence_light, hint, prefetch_for_write};
+use reweave_core::sync::{fence_light, hint};
 
 use crate::backoff::READ_SPINS;
 use crate::commit;
@@ -62,10 +62,6 @@ impl<'p> Tx<'p> {
     #[inline(always)]
     pub(crate) fn read(&mut self, var: VarPtr, engine: EngineId) -> TxResult<Word> {
         self.participant.engine_id().check(engine);
-        if self.log.is_likely_to_rewrite {
-            // SAFETY: the caller has a handle to the variable.
-            prefetch_for_write(unsafe { var.hot() });
-        }
         // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
         if !self.log.may_have_written(var) && self.log.has_room_to_read() {
             // SAFETY: the caller has a handle to the variable.

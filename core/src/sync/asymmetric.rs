@@ -45,13 +45,13 @@ mod imp {
         fence(Ordering::SeqCst);
     }
 
-    /// The rare side's fence.
-    pub fn fence_heavy() {
+    /// The rare side's fence; says whether it took effect. It may not if the kernel has changed its mind about `membarrier`
+    /// since this process first asked: then nothing may be concluded.
+    #[must_use]
+    pub fn fence_heavy() -> bool {
         fence(Ordering::SeqCst);
         // Not the flag: it might be set between a look at it and the other side's look.
-        if is_registered() {
-            expedite();
-        }
+        !is_registered() || expedite()
     }
 
     fn is_registered() -> bool {
@@ -63,12 +63,11 @@ mod imp {
         })
     }
 
-    fn expedite() {
+    fn expedite() -> bool {
         let command = MembarrierCommand::PrivateExpedited;
         // Once more after registering again: a kernel may forget the registration in a forked child.
-        let done = membarrier(command)
-            .or_else(|_| membarrier(MembarrierCommand::RegisterPrivateExpedited).and_then(|()| membarrier(command)));
-        done.expect("membarrier works in a process that is registered for it");
+        let again = || membarrier(MembarrierCommand::RegisterPrivateExpedited).and_then(|()| membarrier(command));
+        membarrier(command).or_else(|_| again()).is_ok()
     }
 }
 
@@ -82,8 +81,10 @@ mod imp {
         fence(Ordering::SeqCst);
     }
 
-    /// The rare side's fence.
-    pub fn fence_heavy() {
+    /// The rare side's fence; says whether it took effect, which here it always does.
+    #[must_use]
+    pub fn fence_heavy() -> bool {
         fence(Ordering::SeqCst);
+        true
     }
 }

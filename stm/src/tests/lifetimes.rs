@@ -4,7 +4,7 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
 
 use super::on_threads;
-use crate::{Engine, TVar, TxResult, atomically};
+use crate::{Attempt, Engine, TVar, TransactionError, TxResult, abort, atomically, retry};
 
 /// Counts the clones and drops of itself: the difference is how many are alive.
 struct Tracked(Arc<AtomicUsize>);
@@ -219,4 +219,50 @@ fn a_panicking_destructor_costs_nobody_else_anything() {
     drop((bombs, others));
     engine.leave();
     assert_eq!(alive.load(Ordering::SeqCst), 0);
+}
+
+/// Asks its thread to leave the engine when it is dropped.
+#[derive(Clone)]
+struct Leaver(Engine);
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+#[test]
+fn a_destructor_may_leave_the_engine_whose_transaction_it_follows() {
+    let engine = Engine::new();
+    let var = TVar::new_in(&engine, None);
+    for _ in 0..3 {
+        engine.atomically(|tx| var.read(tx).map(drop));
+        // What an aborted transaction wrote is dropped at its end, before the engine is done with it.
+        let aborted: Result<(), _> = engine.try_atomically(|tx| {
+            var.write(tx, Some(Leaver(engine.clone())))?;
+            abort("after all")
+        });
+        assert_eq!(aborted, Err(TransactionError::Aborted("after all")));
+        // And so is what an attempt returned that does not take effect.
+        let attempt = engine.attempt(|tx| {
+            var.write(tx, Some(Leaver(engine.clone())))?;
+            retry::<()>()
+        });
+        assert_eq!(attempt, Attempt::Retry);
+    }
+}
+
+#[test]
+fn a_destructor_may_leave_an_engine_that_its_thread_just_entered() {
+    let entered = Engine::new();
+    let other = Engine::new();
+    let held = TVar::new_in(&other, Leaver(entered.clone()));
+    // Two versions, so that one is destroyed when the abandoned engine ends: which is when the thread enters another one.
+    held.store(Leaver(entered.clone()));
+    drop((held, other));
+    let var = TVar::new_in(&entered, 1);
+    for expected in 1..4 {
+        assert_eq!(entered.atomically(|tx| var.read(tx)), expected);
+        var.store(expected + 1);
+    }
 }
