@@ -19,7 +19,6 @@ use reweave_core::seeded;
 use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::Ordering;
 
-use crate::backoff::Spin;
 use crate::clock::Instant;
 use crate::error::Cause;
 use crate::history::PreImage;
@@ -27,6 +26,8 @@ use crate::limbo::Retired;
 use crate::log::{Log, Read, Write};
 use crate::orec::Orec;
 use crate::participant::Participant;
+use crate::reserve;
+use crate::spin::Spin;
 use crate::var::Var;
 
 /// Commits a transaction. On success its words have moved to the variables, what they replaced is retired, waiters are
@@ -57,6 +58,24 @@ fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> 
     Ok(())
 }
 
+/// Commits the reserving transaction, which meets no conflict.
+#[cold]
+pub(crate) fn commit_reserving(participant: &Participant, log: &mut Log) {
+    for write in &mut log.writes {
+        // SAFETY: logged variables outlive the open transaction.
+        write.before = reserve::lock(unsafe { write.var.hot() });
+    }
+    if !log.writes.is_empty() {
+        let stamp = participant.engine().clock.stamp();
+        publish(participant, &mut log.writes, stamp);
+    }
+    // After publishing: until then nobody may overwrite what the writes were computed from.
+    reserve::release(log.reads.drain(..));
+    log.clear_committed();
+    participant.count_use();
+    participant.slot.counters.commits.bump();
+}
+
 /// Commits one blind write, waiting for the lock instead of giving up: a store outside transactions.
 pub(crate) fn store(participant: &Participant, mut write: Write) {
     // SAFETY: the caller holds a handle to the variable.
@@ -64,7 +83,7 @@ pub(crate) fn store(participant: &Participant, mut write: Write) {
     let mut spin = Spin::new();
     write.before = loop {
         let now = var.orec.load(Ordering::Relaxed);
-        if now.is_locked() && !seeded("stm/ignore-locks") {
+        if !now.is_free() && !seeded("stm/ignore-locks") {
             spin.pause();
         } else if lock(var, now).is_ok() {
             break now;
@@ -116,7 +135,7 @@ fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
         // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
         // the cache line twice if another core has it.
         let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
-        if !expected.is_locked() && lock(var, expected).is_ok() {
+        if expected.is_free() && lock(var, expected).is_ok() {
             write.before = expected;
             continue;
         }
@@ -143,6 +162,9 @@ fn lock_slowly(write: &Write) -> Result<Orec, Cause> {
         let now = var.orec.load(Ordering::Relaxed);
         if now.is_locked() && !seeded("stm/ignore-locks") {
             return Err(Cause::WriteLocked);
+        }
+        if now.is_reserved() && !seeded("stm/ignore-reservations") {
+            return Err(Cause::Reserved);
         }
         // A waiter's mark is no other version.
         if must_be_still && !now.is_still(read) && !now.is_locked() {

@@ -7,9 +7,11 @@ use crossbeam_utils::CachePadded;
 use reweave_core::sync::{Arc, Lazy};
 
 use crate::clock::Clock;
+use crate::contention::{ContentionPolicy, Polite};
 use crate::error::{Stop, TransactionError, TxResult};
 use crate::participant::Participant;
 use crate::registry::Registry;
+use crate::reserve::Turns;
 use crate::run::Attempt;
 use crate::snapshot::Snapshot;
 use crate::stats::Stats;
@@ -70,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) clock: CachePadded<Clock>,
     pub(crate) waiters: Waiters,
     pub(crate) registry: Registry,
+    pub(crate) turns: Turns,
+    policy: Box<dyn ContentionPolicy>,
     /// Whether nothing that is unlinked is destroyed or used again before the last participant has left.
     #[cfg(any(reweave_loom, reweave_shuttle))]
     keeps_everything: bool,
@@ -103,17 +107,23 @@ fn foreign_variable() -> ! {
     panic!("this TVar belongs to another Engine: a transaction can use variables of its own engine only")
 }
 
-static GLOBAL: Lazy<Inner> = Lazy::new(|| Inner::new());
+static GLOBAL: Lazy<Inner> = Lazy::new(|| Inner::new(Polite::default()));
 
 impl Inner {
-    fn new() -> Self {
+    fn new(policy: impl ContentionPolicy) -> Self {
         Self {
             clock: CachePadded::new(Clock::new()),
             waiters: Waiters::new(),
             registry: Registry::new(),
+            turns: Turns::new(),
+            policy: Box::new(policy),
             #[cfg(any(reweave_loom, reweave_shuttle))]
             keeps_everything: false,
         }
+    }
+
+    pub(crate) fn policy(&self) -> &dyn ContentionPolicy {
+        &*self.policy
     }
 
     /// Whether nothing is reclaimed while the engine is in use: never, outside the model checkers.
@@ -129,13 +139,18 @@ impl Inner {
 impl Engine {
     /// A new engine.
     pub fn new() -> Self {
-        Self::with(Inner::new())
+        Self::with_policy(Polite::default())
+    }
+
+    /// A new engine whose transactions do after a conflict what `policy` says.
+    pub fn with_policy(policy: impl ContentionPolicy) -> Self {
+        Self::with(Inner::new(policy))
     }
 
     /// A new engine that destroys nothing before the last participant leaves: for models in which reclamation is not under test.
     #[cfg(any(reweave_loom, reweave_shuttle))]
     pub fn keeping_everything() -> Self {
-        let mut inner = Inner::new();
+        let mut inner = Inner::new(Polite::default());
         inner.keeps_everything = true;
         Self::with(inner)
     }

@@ -139,12 +139,14 @@ pub enum Cause {
     WriteLocked,
     /// The commit found that something it had read had changed.
     CommitChanged,
+    /// The commit found a variable that it writes reserved by a transaction that had been aborted too often.
+    Reserved,
 }
 
 impl Cause {
     /// Every cause, in the order of [`Aborts::iter`](crate::Aborts::iter).
-    pub(crate) const ALL: [Cause; 4] =
-        [Cause::ReadLocked, Cause::ReadChanged, Cause::WriteLocked, Cause::CommitChanged];
+    pub(crate) const ALL: [Cause; 5] =
+        [Cause::ReadLocked, Cause::ReadChanged, Cause::WriteLocked, Cause::CommitChanged, Cause::Reserved];
 
     /// The name under which reports list it.
     pub fn name(self) -> &'static str {
@@ -153,6 +155,7 @@ impl Cause {
             Cause::ReadChanged => "read-changed",
             Cause::WriteLocked => "write-locked",
             Cause::CommitChanged => "commit-changed",
+            Cause::Reserved => "reserved",
         }
     }
 }

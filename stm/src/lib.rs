@@ -39,6 +39,8 @@
 //! | `log` | read set, write set, savepoints |
 //! | `tx` | reading and writing in a transaction |
 //! | `commit` | locking, validating, publishing |
+//! | `contention` | what to do after a conflict |
+//! | `reserve` | attempts that cannot meet one |
 //! | `snapshot` | reading as of one instant |
 //! | `waiters` | blocking until a variable changes |
 //! | `participant` | what a thread brings to an engine |
@@ -47,10 +49,10 @@
 //! | `run` | the loop around a transaction |
 //! | `engine` | the instance that all of this belongs to |
 
-mod backoff;
 mod chunk;
 mod clock;
 mod commit;
+mod contention;
 mod engine;
 mod error;
 mod history;
@@ -59,8 +61,10 @@ mod log;
 mod orec;
 mod participant;
 mod registry;
+mod reserve;
 mod run;
 mod snapshot;
+mod spin;
 mod stats;
 mod thread;
 mod tvar;
@@ -72,6 +76,7 @@ mod word;
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
+pub use contention::{Conflict, ContentionPolicy, Greedy, Karma, MOST_ABORTS, Polite, Verdict};
 pub use engine::{Engine, atomically, snapshot, try_atomically};
 pub use error::{Cause, Interrupt, Stop, TransactionError, TxError, TxResult, abort, check, retry};
 pub use participant::Participant;

@@ -67,6 +67,8 @@ pub(crate) struct Log {
     branch: usize,
     /// Why the attempt cannot commit any more, once it is known.
     pub(crate) doom: Option<Cause>,
+    /// Whether the transaction has reserved what is among the reads.
+    pub(crate) is_reserving: bool,
     /// Whether there may be more to forget at the end than two lists: an index, an undo list, or memory to give back.
     is_large: bool,
     /// Positions in `writes`, once it is longer than `LINEAR`.

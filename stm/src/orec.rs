@@ -1,16 +1,17 @@
 //! The ownership record: the one word of a variable that says which version is current and whether it is being replaced.
 //!
 //! ```text
-//!   63  62                              12 11          1   0
-//!  +---+----------------------------------+------------+---+
-//!  | L | tick of the last commit          | owner (11) | W |
-//!  +---+----------------------------------+------------+---+
+//!   63  62                          13 12           2   1   0
+//!  +---+-------------------------------+------------+---+---+
+//!  | L | tick of the last commit (50)  | owner (11) | R | W |
+//!  +---+-------------------------------+------------+---+---+
 //! ```
 //!
 //! - `L`: locked; a committer is replacing the value. Everything else is as before the lock. As the highest bit it makes a locked
 //!   record larger than every unlocked one, so *unlocked and older than* is a single comparison.
 //! - `W`: a waiter is enqueued for this variable; whoever commits to it must wake the waiters. Set by a waiter, cleared by
 //!   the commit that wakes.
+//! - `R`: reserved; the transaction whose turn it is has read the variable, and nobody else may lock it (`reserve`).
 //! - *tick and owner* are the version. A version is never published twice while a transaction that could have logged
 //!   it is alive (`papers/stm.md`, lemma 2), so equality of versions means that nothing happened in between.
 
@@ -18,8 +19,9 @@ use reweave_core::sync::atomic::{AtomicU64, Ordering};
 
 const LOCKED: u64 = 1 << 63;
 const WAITED: u64 = 1;
-const OWNER_SHIFT: u32 = 1;
-const TICK_SHIFT: u32 = 12;
+const RESERVED: u64 = 1 << 1;
+const OWNER_SHIFT: u32 = 2;
+const TICK_SHIFT: u32 = 13;
 
 /// How many owner numbers there are.
 pub(crate) const OWNERS: u16 = 1 << (TICK_SHIFT - OWNER_SHIFT);
@@ -58,6 +60,22 @@ impl Orec {
         self.0 & LOCKED != 0
     }
 
+    /// Whether the variable may be locked by one who has not reserved it.
+    #[inline(always)]
+    pub(crate) fn is_free(self) -> bool {
+        self.0 & (LOCKED | RESERVED) == 0
+    }
+
+    #[inline]
+    pub(crate) fn is_reserved(self) -> bool {
+        self.0 & RESERVED != 0
+    }
+
+    #[inline]
+    pub(crate) fn reserved(self) -> Self {
+        Self(self.0 | RESERVED)
+    }
+
     #[inline]
     pub(crate) fn is_waited(self) -> bool {
         self.0 & WAITED != 0
@@ -78,10 +96,10 @@ impl Orec {
         Self(self.0 & !WAITED)
     }
 
-    /// Whether both are the same version in the same state, waiters aside: a record that got locked differs.
+    /// Whether both are the same version in the same state, waiters and reservation aside: a record that got locked differs.
     #[inline]
     pub(crate) fn is_still(self, logged: Orec) -> bool {
-        (self.0 ^ logged.0) & !WAITED == 0
+        (self.0 ^ logged.0) & !(WAITED | RESERVED) == 0
     }
 }
 
@@ -101,6 +119,11 @@ impl AtomicOrec {
     #[inline]
     pub(crate) fn store(&self, orec: Orec, order: Ordering) {
         self.0.store(orec.0, order);
+    }
+
+    /// Takes the reservation away.
+    pub(crate) fn unreserve(&self, order: Ordering) {
+        self.0.fetch_and(!RESERVED, order);
     }
 
     #[inline]

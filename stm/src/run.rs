@@ -2,9 +2,10 @@
 
 use reweave_core::event::Limits;
 
-use crate::backoff::Backoff;
+use crate::contention::Conflicts;
 use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
 use crate::participant::{Busy, Participant};
+use crate::reserve::Turn;
 use crate::snapshot::Snapshot;
 use crate::thread::Open;
 use crate::tx::{Conclusion, Tx};
@@ -58,9 +59,9 @@ impl Participant {
 
     /// Runs one attempt of `body`: see [`Engine::attempt`](crate::Engine::attempt).
     pub fn attempt<T>(&self, body: impl FnOnce(&mut Tx<'_>) -> TxResult<T>) -> Attempt<T> {
-        match self.run_once(body, false) {
+        match self.run_once(body, false, None) {
             Ok(value) => Attempt::Committed(value),
-            Err(Ended { conclusion: Conclusion::Conflict(cause), .. }) => {
+            Err(Ended { conclusion: Conclusion::Conflict(cause, _), .. }) => {
                 self.slot.counters.abort(cause);
                 Attempt::Conflict(cause)
             }
@@ -82,7 +83,7 @@ impl Participant {
         mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
         limits: fn() -> Limits,
     ) -> Result<T, TransactionError<E>> {
-        match self.run_once(&mut body, true) {
+        match self.run_once(&mut body, true, None) {
             Ok(value) => Ok(value),
             Err(other) => self.run_on(body, other, limits()),
         }
@@ -97,7 +98,10 @@ impl Participant {
         mut ended: Ended<'p, T, E>,
         limits: Limits,
     ) -> Result<T, TransactionError<E>> {
-        let mut backoff = Backoff::new(self.seed());
+        let mut conflicts = Conflicts::new(self.seed());
+        let engine = self.engine();
+        // Once a transaction has reserved, it goes on to until it ends; but it does not keep its turn while it waits.
+        let mut turn: Option<Turn<'_>> = None;
         loop {
             let Ended { conclusion, result, busy } = ended;
             match conclusion {
@@ -107,20 +111,23 @@ impl Participant {
                 },
                 Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
                 Conclusion::Retry(enlisted) => {
+                    turn = None;
                     drop(result);
                     if let Some(waiting) = enlisted {
                         self.slot.counters.waits.bump();
                         waiting.wait(limits).map_err(TransactionError::Stopped)?;
                     }
                 }
-                Conclusion::Conflict(cause) => {
+                Conclusion::Conflict(cause, work) => {
                     // The discarded result is the user's: it is dropped here, where its destructor may do anything.
                     drop(result);
                     self.slot.counters.abort(cause);
-                    backoff.pause();
+                    if conflicts.give_way(cause, work, engine.policy()) {
+                        turn = Some(engine.turns.take());
+                    }
                 }
             }
-            match self.run_once(&mut body, true) {
+            match self.run_once(&mut body, true, turn.as_ref()) {
                 Ok(value) => return Ok(value),
                 Err(other) => ended = other,
             }
@@ -135,9 +142,13 @@ impl Participant {
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
         enlist: bool,
+        turn: Option<&Turn<'_>>,
     ) -> Result<T, Ended<'_, T, E>> {
         let open = Open::enter();
-        let mut tx = Tx::begin(self, &open);
+        let mut tx = match turn {
+            None => Tx::begin(self, &open),
+            Some(turn) => Tx::begin_reserving(self, &open, turn),
+        };
         let result = body(&mut tx);
         let conclusion = match &result {
             Ok(_) if tx.commit() => {

@@ -10,10 +10,10 @@ use std::fmt;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
 
-use crate::backoff::Spin;
 use crate::engine::EngineId;
 use crate::orec::Orec;
 use crate::participant::Participant;
+use crate::spin::Spin;
 use crate::tvar::TVar;
 use crate::word::{self, Word};
 

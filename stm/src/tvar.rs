@@ -6,13 +6,13 @@ use std::marker::PhantomData;
 use reweave_core::sync::atomic::Ordering;
 use reweave_core::sync::fence_after_load;
 
-use crate::backoff::Spin;
 use crate::commit;
 use crate::engine::{Engine, EngineId};
 use crate::error::TxResult;
 use crate::limbo::Retired;
 use crate::log::Write;
 use crate::orec::Orec;
+use crate::spin::Spin;
 use crate::thread::{self, Open};
 use crate::tx::Tx;
 use crate::var::{Cold, Var, VarPtr};

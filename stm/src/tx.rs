@@ -9,13 +9,15 @@ use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
 use reweave_core::sync::{fence_light, hint};
 
-use crate::backoff::READ_SPINS;
 use crate::commit;
 use crate::engine::EngineId;
 use crate::error::{Cause, Interrupt, InterruptKind, TxError, TxResult, retry};
 use crate::log::{Log, Read};
 use crate::orec::{AtomicOrec, Orec};
 use crate::participant::Participant;
+use crate::reserve;
+use crate::reserve::Turn;
+use crate::spin::READ_SPINS;
 use crate::thread::Open;
 use crate::var::{Var, VarPtr};
 use crate::waiters::Waiting;
@@ -25,8 +27,8 @@ use crate::word::{Destroy, Word};
 pub struct Tx<'p> {
     participant: &'p Participant,
     log: &'p mut Log,
-    /// The instant that this transaction reads at: what is older than this record is visible. `NEW`, to which nothing is, once
-    /// it is known that this attempt cannot commit.
+    /// The instant that this transaction reads at: what is older than this record is visible. `NEW`, to which nothing is, if it
+    /// reserves what it reads, and once it is known that this attempt cannot commit.
     now: Orec,
     /// The record that this thread's commits leave at this instant: visible too.
     own: Orec,
@@ -34,7 +36,8 @@ pub struct Tx<'p> {
 
 /// What became of an attempt that did not commit.
 pub(crate) enum Conclusion<'e> {
-    Conflict(Cause),
+    /// It met a conflict, after it had read and written so many variables.
+    Conflict(Cause, u64),
     /// The body asked to retry; it is enlisted for a change of what it read, unless that happened already.
     Retry(Option<Waiting<'e>>),
     /// The body asked to retry and had read nothing.
@@ -45,7 +48,7 @@ pub(crate) enum Conclusion<'e> {
 
 impl<'p> Tx<'p> {
     /// Begins an attempt. The participant must have no other one open.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(participant: &'p Participant, open: &Open) -> Self {
         let log = participant.log(open);
         let engine = participant.engine();
@@ -55,6 +58,18 @@ impl<'p> Tx<'p> {
             }
         });
         Tx { participant, log, now: Orec::published(now, 0), own: participant.own_record(now) }
+    }
+
+    /// Begins an attempt that reserves what it reads: the participant's turn has come.
+    #[cold]
+    pub(crate) fn begin_reserving(participant: &'p Participant, open: &Open, _: &Turn<'_>) -> Self {
+        let mut tx = Self::begin(participant, open);
+        // It reads at no instant: what it has read is current, however young, as long as it lasts.
+        participant.slot.extend(u64::MAX - 1);
+        fence_light();
+        tx.log.is_reserving = true;
+        (tx.now, tx.own) = (Orec::NEW, Orec::NONE);
+        tx
     }
 
     /// The current word of a variable, for this transaction. It stays valid until the transaction ends or writes
@@ -84,6 +99,7 @@ impl<'p> Tx<'p> {
     fn read_slowly(&mut self, var: VarPtr) -> TxResult<Word> {
         match self.log.find(var) {
             Some(position) => self.check_alive().map(|()| self.log.writes[position].word),
+            None if self.log.is_reserving => Ok(reserve::read(self.log, var)),
             None => self.read_shared(var),
         }
     }
@@ -156,7 +172,7 @@ impl<'p> Tx<'p> {
 
     #[inline(always)]
     fn is_doomed(&self) -> bool {
-        self.now == Orec::NEW
+        self.now == Orec::NEW && self.log.doom.is_some()
     }
 
     fn doom(&mut self, cause: Cause) {
@@ -243,8 +259,8 @@ impl<'p> Tx<'p> {
     /// [`end_committed`](Tx::end_committed) is left to do, or [`conclude`](Tx::conclude) says why not.
     #[inline(always)]
     pub(crate) fn commit(&mut self) -> bool {
-        if self.is_doomed() {
-            return false;
+        if self.now == Orec::NEW {
+            return self.commit_reserving();
         }
         match commit::commit(self.participant, self.log) {
             Ok(()) => true,
@@ -253,6 +269,22 @@ impl<'p> Tx<'p> {
                 false
             }
         }
+    }
+
+    #[cold]
+    fn commit_reserving(&mut self) -> bool {
+        if self.is_doomed() {
+            return false;
+        }
+        commit::commit_reserving(self.participant, self.log);
+        self.end_reserving();
+        true
+    }
+
+    /// What is left to undo of [`begin_reserving`](Tx::begin_reserving) when nothing is reserved any more.
+    fn end_reserving(&mut self) {
+        self.log.is_reserving = false;
+        self.participant.slot.extend(0);
     }
 
     /// Ends a transaction that has committed.
@@ -281,7 +313,7 @@ impl<'p> Tx<'p> {
             },
         };
         if let Some(cause) = self.log.doom {
-            return Conclusion::Conflict(cause);
+            return Conclusion::Conflict(cause, (self.log.reads.len() + self.log.writes.len()) as u64);
         }
         match interrupt {
             None => unreachable!("a result that did not commit has met a conflict"),
@@ -289,7 +321,7 @@ impl<'p> Tx<'p> {
             Some(RETRY) if enlist => Conclusion::Retry(self.enlist()),
             Some(RETRY) => Conclusion::Retry(None),
             // An interrupt kept from an earlier attempt: this one is not doomed, but its body did not finish either.
-            Some(_) => Conclusion::Conflict(Cause::ReadChanged),
+            Some(_) => Conclusion::Conflict(Cause::ReadChanged, 0),
         }
     }
 
@@ -307,6 +339,10 @@ impl Drop for Tx<'_> {
     /// Also the path of a panic in the body: nothing is locked then, and the logs must be left empty.
     #[cold]
     fn drop(&mut self) {
+        if self.log.is_reserving {
+            reserve::release(self.log.all_reads());
+            self.end_reserving();
+        }
         self.log.discard();
         self.close();
     }
