@@ -11,6 +11,7 @@ use super::arm::{Arms, Only, Slot};
 use super::enlisted::{BROKEN, CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
 use super::order::{Order, Sequence};
 use super::spin::Spin;
+use super::stagger::Stagger;
 use super::{Awaits, Event, Stopped, Waiter};
 use crate::cancel::Cancellation;
 use crate::context::{Context, announce};
@@ -136,6 +137,11 @@ pub(super) fn attempt(arms: &mut dyn Arms, order: Order) -> Option<usize> {
     (0..arms.len()).map(|position| sequence.get(position)).find(|&index| arms.arm(index).attempt())
 }
 
+/// Whether all the events may be attempted in a short loop.
+pub(super) fn polls(arms: &mut dyn Arms) -> bool {
+    (0..arms.len()).all(|index| arms.arm(index).polls())
+}
+
 /// Blocks until one of the events has happened, and returns its index. The caller has attempted them, or they can happen as they
 /// enlist.
 pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result<usize, Stopped> {
@@ -155,6 +161,7 @@ struct Blocked<'a> {
     enlisted: Option<Enlisted>,
     owed: Owed,
     spin: Spin,
+    stagger: Stagger,
     /// The deadline has passed: if the next attempt fails, too, the wait ends.
     overdue: bool,
     /// Why the wait-for graph has ended the wait, if it has.
@@ -165,12 +172,22 @@ impl<'a> Blocked<'a> {
     fn new(arms: &'a mut dyn Arms, limits: Limits) -> Self {
         let context = Context::shared();
         let cancellation = limits.cancellation(&context);
-        let (owed, spin) = (Owed::default(), Spin::new());
-        Self { arms, limits, context, cancellation, enlisted: None, owed, spin, overdue: false, verdict: None }
+        Self {
+            arms,
+            limits,
+            context,
+            cancellation,
+            enlisted: None,
+            owed: Owed::default(),
+            spin: Spin::new(),
+            stagger: Stagger::default(),
+            overdue: false,
+            verdict: None,
+        }
     }
 
     fn run(&mut self, order: Order) -> Result<usize, Stopped> {
-        let polls = (0..self.arms.len()).all(|index| self.arms.arm(index).polls());
+        let polls = polls(self.arms);
         // One that is dear to attempt may not have been attempted yet: it happens as it enlists, if it can.
         if polls {
             self.check_cancelled()?;
@@ -187,6 +204,9 @@ impl<'a> Blocked<'a> {
             self.check_cancelled()?;
             if self.overdue {
                 return Err(Stopped::TimedOut);
+            }
+            if !polls {
+                self.stagger.pause();
             }
         }
     }

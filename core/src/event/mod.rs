@@ -39,8 +39,10 @@ mod drive;
 mod enlisted;
 mod list;
 mod order;
+mod random;
 mod select;
 mod spin;
+mod stagger;
 mod stopped;
 mod waiting;
 
