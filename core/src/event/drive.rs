@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::arm::{Arms, Only, Slot};
+use super::described::Described;
 use super::enlisted::{BROKEN, CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
 use super::order::{Order, Sequence};
 use super::spin::Spin;
@@ -302,7 +303,7 @@ pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -
     let (why, verdict) = if cancelled {
         (CANCELLED, None)
     } else {
-        let signal = &mut Slot::new(Signal(what));
+        let signal = &mut Slot::new(Described(|| Awaits::unknown(what)));
         let (woken, verdict) = sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new());
         (woken.unwrap_or(TIMED_OUT), verdict)
     };
@@ -316,29 +317,6 @@ pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -
             Err(Stopped::Cancelled(cancelled.expect("only a cancelled token signals so")))
         }
         token => Ok(token),
-    }
-}
-
-/// What a wait for a bare trigger looks like to the wait-for graph.
-struct Signal(&'static str);
-
-impl Event for Signal {
-    type Output = ();
-
-    fn attempt(&mut self) -> Option<()> {
-        None
-    }
-
-    fn enlist(&mut self, _waiter: &Waiter) -> bool {
-        false
-    }
-
-    fn delist(&mut self) {}
-
-    fn pass_on(&mut self) {}
-
-    fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.0)
     }
 }
 
