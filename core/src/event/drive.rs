@@ -8,9 +8,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::arm::{Arms, Only, Slot};
+use super::described::Described;
 use super::enlisted::{BROKEN, CANCELLED, Enlisted, Owed, READY, TIMED_OUT};
 use super::order::{Order, Sequence};
 use super::spin::Spin;
+use super::stagger::Stagger;
 use super::{Awaits, Event, Stopped, Waiter};
 use crate::cancel::Cancellation;
 use crate::context::{Context, announce};
@@ -136,6 +138,11 @@ pub(super) fn attempt(arms: &mut dyn Arms, order: Order) -> Option<usize> {
     (0..arms.len()).map(|position| sequence.get(position)).find(|&index| arms.arm(index).attempt())
 }
 
+/// Whether all the events may be attempted in a short loop.
+pub(super) fn polls(arms: &mut dyn Arms) -> bool {
+    (0..arms.len()).all(|index| arms.arm(index).polls())
+}
+
 /// Blocks until one of the events has happened, and returns its index. The caller has attempted them, or they can happen as they
 /// enlist.
 pub(super) fn drive(arms: &mut dyn Arms, order: Order, limits: Limits) -> Result<usize, Stopped> {
@@ -155,6 +162,7 @@ struct Blocked<'a> {
     enlisted: Option<Enlisted>,
     owed: Owed,
     spin: Spin,
+    stagger: Stagger,
     /// The deadline has passed: if the next attempt fails, too, the wait ends.
     overdue: bool,
     /// Why the wait-for graph has ended the wait, if it has.
@@ -165,12 +173,22 @@ impl<'a> Blocked<'a> {
     fn new(arms: &'a mut dyn Arms, limits: Limits) -> Self {
         let context = Context::shared();
         let cancellation = limits.cancellation(&context);
-        let (owed, spin) = (Owed::default(), Spin::new());
-        Self { arms, limits, context, cancellation, enlisted: None, owed, spin, overdue: false, verdict: None }
+        Self {
+            arms,
+            limits,
+            context,
+            cancellation,
+            enlisted: None,
+            owed: Owed::default(),
+            spin: Spin::new(),
+            stagger: Stagger::default(),
+            overdue: false,
+            verdict: None,
+        }
     }
 
     fn run(&mut self, order: Order) -> Result<usize, Stopped> {
-        let polls = (0..self.arms.len()).all(|index| self.arms.arm(index).polls());
+        let polls = polls(self.arms);
         // One that is dear to attempt may not have been attempted yet: it happens as it enlists, if it can.
         if polls {
             self.check_cancelled()?;
@@ -187,6 +205,9 @@ impl<'a> Blocked<'a> {
             self.check_cancelled()?;
             if self.overdue {
                 return Err(Stopped::TimedOut);
+            }
+            if !polls {
+                self.stagger.pause();
             }
         }
     }
@@ -282,7 +303,7 @@ pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -
     let (why, verdict) = if cancelled {
         (CANCELLED, None)
     } else {
-        let signal = &mut Slot::new(Signal(what));
+        let signal = &mut Slot::new(Described(|| Awaits::unknown(what)));
         let (woken, verdict) = sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new());
         (woken.unwrap_or(TIMED_OUT), verdict)
     };
@@ -296,29 +317,6 @@ pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -
             Err(Stopped::Cancelled(cancelled.expect("only a cancelled token signals so")))
         }
         token => Ok(token),
-    }
-}
-
-/// What a wait for a bare trigger looks like to the wait-for graph.
-struct Signal(&'static str);
-
-impl Event for Signal {
-    type Output = ();
-
-    fn attempt(&mut self) -> Option<()> {
-        None
-    }
-
-    fn enlist(&mut self, _waiter: &Waiter) -> bool {
-        false
-    }
-
-    fn delist(&mut self) {}
-
-    fn pass_on(&mut self) {}
-
-    fn awaits(&self) -> Awaits {
-        Awaits::unknown(self.0)
     }
 }
 

@@ -35,12 +35,15 @@
 //! crossbeam-channel's context and of picos' trigger. The proof is in `papers/event.md`.
 
 mod arm;
+mod described;
 mod drive;
 mod enlisted;
 mod list;
 mod order;
+mod random;
 mod select;
 mod spin;
+mod stagger;
 mod stopped;
 mod waiting;
 
@@ -53,6 +56,7 @@ use crate::trigger::{Claim, Trigger};
 #[doc(hidden)]
 pub use arm::{Arm, Slot};
 pub(crate) use arm::{Arms, Only};
+pub(crate) use described::Described;
 pub(crate) use drive::wait_on;
 pub use drive::{Limits, wait, wait_signal, wait_with};
 pub use list::{Ticket, WaitList, WaitQueue};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use quickcheck::quickcheck;
 
 use super::order::Sequence;
+use super::stagger::Stagger;
 use super::{Event, Limits, Order, Select, Stopped, Ticket, WaitQueue, Waiter, Waiting, wait, wait_with};
 use crate::cancel::Token;
 use crate::select;
@@ -224,4 +225,22 @@ quickcheck! {
             seen.into_iter().eq(0..len) && (listed || order == Order::Random)
         })
     }
+}
+
+#[test]
+fn waits_that_meet_in_vain_pause_briefly_and_out_of_step() {
+    let wait = || {
+        thread::spawn(|| {
+            let mut stagger = Stagger::default();
+            (0..64).map(|_| stagger.length()).collect::<Vec<_>>()
+        })
+    };
+    let (one, other) = (wait(), wait());
+    let (one, other) = (one.join().unwrap(), other.join().unwrap());
+    for lengths in [&one, &other] {
+        let brief = lengths.iter().enumerate().all(|(round, &length)| length < 1 << round.min(6));
+        assert!(brief, "{lengths:?}");
+    }
+    let alike = one.iter().zip(&other).filter(|(one, other)| one == other).count();
+    assert!(alike < 32, "{one:?} keeps step with {other:?}");
 }

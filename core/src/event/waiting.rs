@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use super::arm::{Arms, Only, Slot};
-use super::drive::attempt;
+use super::drive::{attempt, polls};
 use super::enlisted::{Enlisted, Owed, READY};
+use super::stagger::Stagger;
 use super::{Event, Limits, Order, Stopped};
 use crate::cancel::Cancellation;
 use crate::context::Context;
@@ -80,6 +81,7 @@ pub(super) struct Suspended {
     cancellation: Option<Cancellation>,
     enlisted: Option<Enlisted>,
     owed: Owed,
+    stagger: Stagger,
     /// Whether the task's waker hangs on the waiter's trigger.
     hung: bool,
 }
@@ -124,6 +126,7 @@ impl Suspended {
         order: Order,
         cx: &mut TaskContext<'_>,
     ) -> Option<Poll<Result<usize, Stopped>>> {
+        let again = self.enlisted.is_some();
         let heeded = self.heed(arms, cx);
         if heeded.is_some() {
             return heeded;
@@ -133,6 +136,9 @@ impl Suspended {
         }
         if let Some(cancelled) = self.cancellation.as_mut().and_then(Cancellation::attempt) {
             return Some(Poll::Ready(Err(Stopped::Cancelled(cancelled))));
+        }
+        if again && !polls(arms) {
+            self.stagger.pause();
         }
         let enlisted = self.enlisted.insert(Enlisted::new(false));
         if enlisted.enlist(arms, &mut self.cancellation) {

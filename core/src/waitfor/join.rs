@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::graph::watching;
 use crate::context::{Agent, Context, announce};
-use crate::event::{Awaits, Enders, Event, Limits, Only, Slot, Waiter};
+use crate::event::{Awaits, Described, Enders, Limits, Only, Slot, Waiter};
 use crate::seeded;
 
 /// Runs `join`, which blocks until `member` has ended, as a wait that the wait-for graph sees.
@@ -39,35 +39,12 @@ pub fn join<R>(what: impl fmt::Display, member: Agent, join: impl FnOnce() -> R)
     match watching(&context) {
         None => join(),
         Some(graph) => {
-            let ended = &mut Slot::new(Ended { what: what.to_string(), member });
+            let what = what.to_string();
+            let ended = &mut Slot::new(Described(|| {
+                let member = if seeded("waitfor/join-anybody") { Agent::current() } else { member };
+                Awaits::new(what.clone(), Enders::One(member))
+            }));
             graph.while_registered(&mut Only(ended), &Waiter::new(true), &context, Limits::unstoppable(), join).0
         }
-    }
-}
-
-/// What a join looks like to the graph: its waiter is never signalled, and nobody attempts it.
-struct Ended {
-    what: String,
-    member: Agent,
-}
-
-impl Event for Ended {
-    type Output = ();
-
-    fn attempt(&mut self) -> Option<()> {
-        None
-    }
-
-    fn enlist(&mut self, _waiter: &Waiter) -> bool {
-        false
-    }
-
-    fn delist(&mut self) {}
-
-    fn pass_on(&mut self) {}
-
-    fn awaits(&self) -> Awaits {
-        let member = if seeded("waitfor/join-anybody") { Agent::current() } else { self.member };
-        Awaits::new(self.what.clone(), Enders::One(member))
     }
 }

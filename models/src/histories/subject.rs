@@ -1,5 +1,7 @@
 //! The object under test, as the harness sees it.
 
+use std::fmt;
+
 use super::{Random, Sequential};
 
 /// An operation of a subject.
@@ -90,11 +92,10 @@ impl<Op> Ending<Op> {
 /// let ops: Vec<Op> = (0..100).filter_map(|_| mix.choose(&mut random)).collect();
 /// assert!(ops.contains(&Op::Read) && ops.contains(&Op::Write(1)));
 /// ```
-#[derive(Clone, Debug)]
 pub struct Mix<Op>(Vec<Weighted<Op>>);
 
 /// A weight, and what makes an operation of that kind.
-type Weighted<Op> = (usize, fn(&mut Random) -> Op);
+type Weighted<Op> = (usize, Box<dyn Fn(&mut Random) -> Op>);
 
 impl<Op> Mix<Op> {
     /// A mix of no operation.
@@ -104,8 +105,8 @@ impl<Op> Mix<Op> {
 
     /// The same with one more operation, whose arguments `make` chooses.
     #[must_use]
-    pub fn with(mut self, weight: usize, make: fn(&mut Random) -> Op) -> Self {
-        self.0.push((weight, make));
+    pub fn with(mut self, weight: usize, make: impl Fn(&mut Random) -> Op + 'static) -> Self {
+        self.0.push((weight, Box::new(make)));
         self
     }
 
@@ -123,6 +124,13 @@ impl<Op> Mix<Op> {
             }
         }
         unreachable!("the number chosen is below the sum of the weights")
+    }
+}
+
+impl<Op> fmt::Debug for Mix<Op> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weights: Vec<usize> = self.0.iter().map(|&(weight, _)| weight).collect();
+        f.debug_struct("Mix").field("weights", &weights).finish_non_exhaustive()
     }
 }
 

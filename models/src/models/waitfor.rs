@@ -95,6 +95,15 @@ fn watch(graph: &Graph, token: &Token) -> bool {
     false
 }
 
+/// Checks for deadlocks, of which there are none; covers `asleep` if so many waits slept meanwhile.
+pub(super) fn find_nothing(graph: &Graph, waits: usize, asleep: &'static str) {
+    let report = graph.check();
+    assert!(report.deadlocks.is_empty(), "a deadlock was reported that never was: {report}");
+    if report.waiting == waits {
+        cover(asleep);
+    }
+}
+
 /// Starts both, watches, and checks what came of it.
 pub(super) fn run_and_watch(both: [Box<dyn FnOnce() -> Outcome + Send>; 2]) {
     let (graph, token) = (Graph::new(), Token::new());
@@ -170,13 +179,7 @@ fn stale_edge() {
         });
         let checker = thread::spawn({
             let graph = graph.clone();
-            move || {
-                let report = graph.check();
-                assert!(report.deadlocks.is_empty(), "a deadlock was reported that never was: {report}");
-                if report.waiting == 2 {
-                    cover("both slept");
-                }
-            }
+            move || find_nothing(&graph, 2, "both slept")
         });
         drop(held);
         // Ready unless the sleeper has overtaken it.

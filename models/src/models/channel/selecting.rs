@@ -53,6 +53,17 @@ pub(super) const MODELS: &[Model] = &[
         body: select_select,
     },
     Model {
+        name: "select-crossing",
+        property: "two selects that meet at two rendezvous channels, in either order, exchange one value at one of them",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        covers: &["here", "there"],
+        seeded: &[
+            Seeded { bug: "channel/enlist-without-look", run: Run::loom_bounded(2), expect: "deadlock" },
+            Seeded { bug: "channel/enlist-without-look", run: Run::shuttle_pct(3, 3_000), expect: "deadlock" },
+        ],
+        body: select_crossing,
+    },
+    Model {
         name: "select-send-or-recv",
         property: "a select that sends on one rendezvous channel and receives on another does one of the two",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
@@ -169,6 +180,27 @@ fn select_select() {
     assert_ne!(here.is_some(), there.is_some(), "one sends and one receives");
     assert_eq!(here.or(there), Some(7));
     cover(if here.is_some() { "received" } else { "sent" });
+}
+
+/// Sends on one channel or receives on the other: what was sent or received, and whether it was sent.
+fn cross((tx, rx, content): (Sender<Parcel>, Receiver<Parcel>, usize)) -> (usize, bool) {
+    let done = select! {
+        biased;
+        sent = tx.send_event(Parcel::new(content)) => { sent.unwrap(); (content, true) },
+        parcel = rx.recv_event() => (parcel.unwrap().open(), false),
+    };
+    done.unwrap()
+}
+
+fn select_crossing() {
+    let ((here_tx, here), (there_tx, there)) = (channel::rendezvous(), channel::rendezvous());
+    let other = elsewhere((there_tx.clone(), here.clone(), 2), cross);
+    let mine = cross((here_tx.clone(), there.clone(), 1));
+    let others = other.join().unwrap();
+    assert_eq!(mine.0, others.0, "one value went from one to the other");
+    assert_eq!(mine.1, !others.1, "one sends and one receives");
+    assert_eq!(mine.1, mine.0 == 1, "a value is sent on its own channel");
+    cover(if mine.1 { "here" } else { "there" });
 }
 
 fn select_bounded_send() {

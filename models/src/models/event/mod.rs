@@ -318,22 +318,13 @@ impl Event for TakeSlow<'_> {
     }
 }
 
-fn slow_writer() {
+/// Two wait for what is announced, one of them in a select with the permit on the right. It can be taken only after one of them
+/// has been notified, and perhaps has come too early; and the select is ended by the permit, if it was not by what was announced.
+fn notified_too_early(select: impl FnOnce(&Slow, &Permits) + Send + 'static) {
     let (left, right) = (Slow::new(), Permits::new(0));
     let chooser = thread::spawn({
         let (left, right) = (left.clone(), right.clone());
-        move || {
-            let side = reweave_core::select! {
-                biased;
-                () = right.take() => "right",
-                () = left.take() => {
-                    left.announce();
-                    left.write();
-                    "left"
-                }
-            };
-            cover(side.unwrap());
-        }
+        move || select(&left, &right)
     });
     let patient = thread::spawn({
         let left = left.clone();
@@ -348,6 +339,24 @@ fn slow_writer() {
     left.write();
     chooser.join().unwrap();
     patient.join().unwrap();
+}
+
+/// Takes what is announced or what `right` yields, and tells which; in place of what was taken on the left another is written.
+fn take_slow_or<R>(left: &Slow, right: impl Event<Output = R>) -> &'static str {
+    let side = reweave_core::select! {
+        biased;
+        _ = right => "right",
+        () = left.take() => {
+            left.announce();
+            left.write();
+            "left"
+        }
+    };
+    side.unwrap()
+}
+
+fn slow_writer() {
+    notified_too_early(|left, right| cover(take_slow_or(left, right.take())));
 }
 
 fn cancelled_wait() {

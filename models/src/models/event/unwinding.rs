@@ -7,9 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use reweave_core::event::{Event, Waiter, wait};
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::thread;
 
-use super::{Permits, Slow, elsewhere};
+use super::{Permits, elsewhere, notified_too_early, take_slow_or};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of waits that unwind.
@@ -134,36 +133,7 @@ fn unwound(step: Step) {
 }
 
 fn unwound_owing() {
-    let (left, right) = (Slow::new(), Permits::new(0));
-    let chooser = thread::spawn({
-        let (left, right) = (left.clone(), right.clone());
-        move || {
-            unless_unwound(|| {
-                let side = reweave_core::select! {
-                    biased;
-                    () = Fragile::new(right.take(), Step::Attempt) => panic!("this event does not happen"),
-                    () = left.take() => {
-                        left.announce();
-                        left.write();
-                        "left"
-                    }
-                };
-                cover(side.unwrap());
-            });
-        }
+    notified_too_early(|left, right| {
+        unless_unwound(|| cover(take_slow_or(left, Fragile::new(right.take(), Step::Attempt))));
     });
-    let patient = thread::spawn({
-        let left = left.clone();
-        move || wait(left.take()).unwrap()
-    });
-    // What comes earlier than both is nothing new.
-    while left.written.waiters.len() < 2 {
-        thread::yield_now();
-    }
-    left.announce();
-    // Ends the wait of the chooser, should the other have been notified.
-    right.release();
-    left.write();
-    chooser.join().unwrap();
-    patient.join().unwrap();
 }

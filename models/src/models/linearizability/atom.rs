@@ -129,12 +129,12 @@ fn value(random: &mut Random) -> u32 {
 }
 
 /// The operations of the thread of this number.
-fn of<const THREAD: usize>() -> Mix<Op> {
+fn of(thread: usize) -> Mix<Op> {
     Mix::new()
-        .with(2, |_| Op::Load(THREAD))
+        .with(2, move |_| Op::Load(thread))
         .with(3, |random| Op::Swap(1 + random.below(2) as u32))
         .with(1, |random| Op::Reset(value(random)))
-        .with(3, |random| Op::CompareAndSet(THREAD, value(random)))
+        .with(3, move |random| Op::CompareAndSet(thread, value(random)))
         .with(1, |random| Op::SetIfEq(value(random), value(random)))
 }
 
@@ -155,10 +155,8 @@ impl Subject for Validated {
 
     fn operations(place: Place) -> Mix<Op> {
         match place {
-            Place::Before | Place::After => of::<0>(),
-            Place::Thread(1) => of::<1>(),
-            Place::Thread(2) => of::<2>(),
-            Place::Thread(_) => of::<3>(),
+            Place::Before | Place::After => of(0),
+            Place::Thread(thread) => of(thread),
         }
     }
 

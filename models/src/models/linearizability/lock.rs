@@ -8,9 +8,7 @@ use reweave_core::lock::{Guard, Lock, RoamingGuard};
 
 use super::SEEDS;
 use super::held::Held;
-use crate::histories::{
-    Ending, Mix, Outcome, Place, Random, Scenario, Sequential, Shape, Subject, explore, explore_one,
-};
+use crate::histories::{Ending, Mix, Outcome, Place, Scenario, Sequential, Shape, Subject, explore, explore_one};
 use crate::{Model, Run, Seeded};
 
 /// The models of the exclusive lock as an object.
@@ -115,11 +113,11 @@ impl Locked {
 }
 
 /// The operations of the thread of this number.
-fn of<const THREAD: usize>() -> Mix<Op> {
+fn of(thread: usize) -> Mix<Op> {
     Mix::new()
-        .with(2, |_| Op::Acquire(THREAD))
-        .with(2, |_| Op::Attempt(THREAD))
-        .with(4, |random: &mut Random| Op::Release(THREAD, random.unique()))
+        .with(2, move |_| Op::Acquire(thread))
+        .with(2, move |_| Op::Attempt(thread))
+        .with(4, move |random| Op::Release(thread, random.unique()))
 }
 
 impl Subject for Locked {
@@ -140,9 +138,7 @@ impl Subject for Locked {
             Place::Before | Place::After => {
                 Mix::new().with(2, |_| Op::Attempt(0)).with(1, |random| Op::Release(0, random.unique()))
             }
-            Place::Thread(1) => of::<1>(),
-            Place::Thread(2) => of::<2>(),
-            Place::Thread(_) => of::<3>(),
+            Place::Thread(thread) => of(thread),
         }
     }
 

@@ -134,11 +134,11 @@ fn some(random: &mut Random) -> u32 {
 }
 
 /// The operations of the thread of this number.
-fn of<const THREAD: usize>() -> Mix<Op> {
+fn of(thread: usize) -> Mix<Op> {
     Mix::new()
-        .with(3, |random| Op::Acquire(THREAD, some(random)))
-        .with(2, |random| Op::Attempt(THREAD, some(random)))
-        .with(4, |_| Op::Release(THREAD))
+        .with(3, move |random| Op::Acquire(thread, some(random)))
+        .with(2, move |random| Op::Attempt(thread, some(random)))
+        .with(4, move |_| Op::Release(thread))
         .with(1, |_| Op::Available)
 }
 
@@ -160,9 +160,7 @@ impl Subject for Permits {
                 .with(1, |random| Op::AttemptAlone(0, some(random)))
                 .with(1, |_| Op::Release(0))
                 .with(1, |_| Op::Available),
-            Place::Thread(1) => of::<1>(),
-            Place::Thread(2) => of::<2>(),
-            Place::Thread(_) => of::<3>(),
+            Place::Thread(thread) => of(thread),
         }
     }
 
