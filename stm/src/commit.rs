@@ -164,6 +164,10 @@ fn lock_slowly(write: &Write) -> Result<Orec, Cause> {
             return Err(Cause::WriteLocked);
         }
         if now.is_reserved() && !seeded("stm/ignore-reservations") {
+            if seeded("stm/wait-for-reserved") {
+                reweave_core::sync::thread::yield_now();
+                continue;
+            }
             return Err(Cause::Reserved);
         }
         // A waiter's mark is no other version.

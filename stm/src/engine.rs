@@ -149,8 +149,8 @@ impl Engine {
 
     /// A new engine that destroys nothing before the last participant leaves: for models in which reclamation is not under test.
     #[cfg(any(reweave_loom, reweave_shuttle))]
-    pub fn keeping_everything() -> Self {
-        let mut inner = Inner::new(Polite::default());
+    pub fn keeping_everything(policy: impl ContentionPolicy) -> Self {
+        let mut inner = Inner::new(policy);
         inner.keeps_everything = true;
         Self::with(inner)
     }

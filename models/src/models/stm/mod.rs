@@ -10,12 +10,13 @@ mod commit;
 mod fences;
 mod mixed;
 mod reclamation;
+mod reserve;
 mod snapshot;
 mod together;
 mod waiting;
 
 use reweave_core::sync::{Arc, thread};
-use reweave_stm::{Attempt, Engine, Participant, TVar, Tx, TxResult};
+use reweave_stm::{Attempt, ContentionPolicy, Engine, Participant, Polite, TVar, Tx, TxResult};
 
 use super::linearizability;
 use crate::Model;
@@ -31,6 +32,7 @@ pub const MODELS: &[&[Model]] = &[
     waiting::MODELS,
     alternatives::MODELS,
     reclamation::MODELS,
+    reserve::MODELS,
     mixed::MODELS,
     together::MODELS,
     linearizability::stm::MODELS,
@@ -75,10 +77,15 @@ impl Pair {
 
 /// An engine whose reclamation is not under test.
 pub(super) fn lasting_engine() -> Engine {
+    engine_with(Polite::default())
+}
+
+/// The same, with a contention policy that is.
+fn engine_with(policy: impl ContentionPolicy) -> Engine {
     #[cfg(any(reweave_loom, reweave_shuttle))]
-    return Engine::keeping_everything();
+    return Engine::keeping_everything(policy);
     #[cfg(not(any(reweave_loom, reweave_shuttle)))]
-    Engine::new()
+    Engine::with_policy(policy)
 }
 
 /// Runs `here` on this thread and `there` on another, each with a participation of its own; returns both results.
