@@ -1,14 +1,26 @@
 //! How long to spin on a variable that is being replaced.
 
+use std::time::{Duration, Instant};
+
 use reweave_core::sync::{MODELLED, hint, thread};
 
 /// Spins on a locked variable before a reader gives up its attempt: about the length of a commit of a few variables.
 pub(crate) const READ_SPINS: u32 = if MODELLED { 0 } else { 64 };
 
 /// Spins before a step that cannot give up lets other threads run instead.
-const SPINS_BEFORE_YIELD: u32 = if MODELLED { 0 } else { 128 };
+const SPINS: u32 = if MODELLED { 0 } else { 128 };
+
+/// Turns of the scheduler that are given away before the thread sleeps instead.
+const YIELDS: u32 = 16;
+
+/// The first sleep; each is twice as long as the one before, up to the longest.
+const FIRST_NAP: Duration = Duration::from_micros(20);
+const LONGEST_NAP: Duration = Duration::from_millis(1);
 
 /// Waiting for a lock that a committer holds for a short while, by one who cannot give up.
+///
+/// A commit is some tens of nanoseconds of its own steps, so a lock that is still taken after the first spins belongs to a
+/// thread that does not run. Then the processor is better left to it: the waiting one yields, and soon sleeps.
 pub(crate) struct Spin(u32);
 
 impl Spin {
@@ -18,6 +30,14 @@ impl Spin {
 
     pub(crate) fn pause(&mut self) {
         self.0 += 1;
-        if self.0 > SPINS_BEFORE_YIELD { thread::yield_now() } else { hint::spin_loop() }
+        if self.0 <= SPINS {
+            return hint::spin_loop();
+        }
+        if MODELLED || self.0 <= SPINS + YIELDS {
+            return thread::yield_now();
+        }
+        let naps = (self.0 - SPINS - YIELDS - 1).min(6);
+        // No wait that anybody can name or end: the engine's clock is not asked, and an early wake-up is a look too many.
+        thread::park_until(Instant::now() + (FIRST_NAP * (1 << naps)).min(LONGEST_NAP));
     }
 }

@@ -7,6 +7,7 @@ mod limits;
 mod outcomes;
 mod reference;
 mod snapshots;
+mod starvation;
 mod waiting;
 
 use reweave_core::sync::{Arc, thread};
