@@ -7,21 +7,23 @@
 //!   variable: orec (tick 9) ──► [since 6, until 9] ──► [since 2, until 4] ──► ·
 //! ```
 //!
-//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Each push also cuts out of the chain every
-//! pre-image that serves no snapshot in use, wherever it stands (Lee et al., *Hybrid Garbage Collection for Multi-Version
+//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Pushes also cut out of the chain the
+//! pre-images that serve no snapshot in use, wherever they stand: each looks at the two that are younger, which is where
+//! most of them fall, and every eighth push to a chain at all (Lee et al., *Hybrid Garbage Collection for Multi-Version
 //! Concurrency Control*, SIGMOD 2016; Böttcher et al., *Scalable Garbage Collection for In-Memory MVCC Systems*, VLDB 2019).
-//! So however long one snapshot stays open, a chain holds one pre-image for each snapshot in use, and those that are
-//! younger than the committer's last look at them.
+//! So however long one snapshot stays open, a chain holds one pre-image for each snapshot in use, at most eight that nobody
+//! has looked at since, and those that are younger than the committer's last look at the snapshots.
 //!
 //! Only a committer that holds the variable's lock writes the chain; snapshots walk it without one. A node that is cut out
 //! keeps its link, which leads on to the nodes behind it, and is not used again before every walk that may have met it is
 //! over (`limbo`). So a walk finds its version whatever is cut out around it: that version itself is not.
 
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use reweave_core::reclaim::{Garbage, expire};
 use reweave_core::sync::atomic::{AtomicPtr, Ordering};
-use reweave_core::sync::{ExclusiveLoad, UnsafeCell};
+use reweave_core::sync::{ExclusiveLoad, MODELLED, UnsafeCell};
 
 use crate::participant::Participant;
 use crate::word::{Destroy, Word};
@@ -37,9 +39,17 @@ pub(crate) struct PreImage {
     pub(crate) until: u64,
 }
 
+/// How many pre-images a push passes that are needed, before it leaves the rest for later.
+const PASSED: usize = 2;
+
+/// Every so many pushes to a chain none is left.
+const PUSHES_BETWEEN_FULL_CUTS: u32 = if MODELLED { 1 } else { 8 };
+
 /// A place for a pre-image in a chain. In the facade's cell, so that loom sees one that is used again under a walk.
 struct Link {
     pre_image: UnsafeCell<PreImage>,
+    /// Pushes to the chain since the last one that left nothing for later. For holders of the variable's lock.
+    pushes: Cell<u32>,
     older: AtomicPtr<Link>,
 }
 
@@ -53,7 +63,8 @@ impl Node {
     #[cold]
     pub(crate) fn allocate() -> Self {
         let nothing = PreImage { word: ptr::null_mut(), destroy: None, since: 0, until: 0 };
-        let link = Link { pre_image: UnsafeCell::new(nothing), older: AtomicPtr::new(ptr::null_mut()) };
+        let link =
+            Link { pre_image: UnsafeCell::new(nothing), pushes: Cell::new(0), older: AtomicPtr::new(ptr::null_mut()) };
         Self(NonNull::from(Box::leak(Box::new(link))))
     }
 
@@ -91,9 +102,13 @@ impl History {
         link.older.store(head, Ordering::Relaxed);
         // Release publishes the link's content to a snapshot that loads the head.
         self.0.store(node.0.as_ptr(), Ordering::Release);
+        // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
+        let pushes = unsafe { head.as_ref() }.map_or(0, |head| head.pushes.get() + 1) % PUSHES_BETWEEN_FULL_CUTS;
+        link.pushes.set(pushes);
         if !head.is_null() {
+            let passed = if pushes == 0 { usize::MAX } else { PASSED };
             // SAFETY: the caller holds the lock.
-            unsafe { cut_unneeded(&link.older, participant) };
+            unsafe { cut_unneeded(&link.older, passed, participant) };
         }
     }
 
@@ -108,7 +123,7 @@ impl History {
         let mut link = self.0.load(Ordering::Acquire);
         loop {
             // SAFETY: links are not used again, nor freed, during a walk that may have met them.
-            let Some(Link { pre_image, older }) = (unsafe { link.as_ref() }) else {
+            let Some(Link { pre_image, older, .. }) = (unsafe { link.as_ref() }) else {
                 panic!("the version that a snapshot at instant {instant} needs was pruned");
             };
             // SAFETY: written before the link was published, and not again before the walk is over.
@@ -143,7 +158,7 @@ impl History {
         let mut link = self.0.load_exclusive();
         while let Some(place) = NonNull::new(link) {
             // SAFETY: nobody else can reach the chain.
-            let Link { pre_image, older } = unsafe { place.as_ref() };
+            let Link { pre_image, older, .. } = unsafe { place.as_ref() };
             link = older.load_exclusive();
             // SAFETY: as above.
             let PreImage { word, destroy, .. } = pre_image.with(|pre_image| unsafe { *pre_image });
@@ -157,18 +172,22 @@ impl History {
     }
 }
 
-/// Cuts every pre-image behind `place` that no snapshot in use needs out of the chain.
+/// Cuts pre-images behind `place` that no snapshot in use needs out of the chain, up to the one behind so many that are needed.
 ///
 /// # Safety
 /// The caller holds the lock of the chain's variable.
-unsafe fn cut_unneeded(mut place: &AtomicPtr<Link>, participant: &Participant) {
+unsafe fn cut_unneeded(mut place: &AtomicPtr<Link>, mut passed: usize, participant: &Participant) {
     participant.with_snapshots_in_use(|in_use| {
         while let Some(link) = NonNull::new(place.load_exclusive()) {
             // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
-            let Link { pre_image, older } = unsafe { link.as_ref() };
+            let Link { pre_image, older, .. } = unsafe { link.as_ref() };
             // SAFETY: written before the link was published.
             let pre_image = pre_image.with(|pre_image| unsafe { *pre_image });
             if in_use.need(pre_image.since, pre_image.until) {
+                if passed == 1 {
+                    return;
+                }
+                passed -= 1;
                 place = older;
             } else {
                 // Release: what this leads on to was published by an earlier holder of the lock.

@@ -1,7 +1,7 @@
 //! What a thread brings to an engine: an owner number, a slot for its announcements and counters, logs that it reuses, and a limbo
 //! for what it has unlinked.
 
-use std::cell::{Cell, RefCell, UnsafeCell};
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -27,7 +27,8 @@ const USES_BETWEEN_SWEEPS: u32 = 4096;
 /// the same without looking it up.
 pub struct Participant {
     pub(crate) slot: SharedSlot,
-    log: UnsafeCell<Log>,
+    /// Only reached through [`log`](Participant::log), which needs no borrow to be counted.
+    log: RefCell<Log>,
     /// Where the handle below leads to.
     inner: NonNull<Inner>,
     engine: Engine,
@@ -55,7 +56,7 @@ impl Participant {
         let (owner, slot) = engine.inner().registry.enrol();
         Self {
             slot,
-            log: UnsafeCell::new(Log::default()),
+            log: RefCell::new(Log::default()),
             inner: NonNull::from(engine.inner()),
             engine,
             owner,
@@ -80,7 +81,7 @@ impl Participant {
     pub(crate) fn log(&self, _: &Open) -> &mut Log {
         // SAFETY: a participant is used by one thread at a time, and a thread has one `Open` at most, of which a transaction
         // makes one use.
-        unsafe { &mut *self.log.get() }
+        unsafe { &mut *self.log.as_ptr() }
     }
 
     #[inline]
