@@ -6,9 +6,11 @@
 //! ```
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use reweave_core::sync::atomic::{AtomicBool, Ordering};
+use reweave_core::sync::{Arc, thread};
+use reweave_core::time::sleep;
 use reweave_stm::{Engine, Greedy, Karma, Polite, TVar};
 
 const VARIABLES: usize = 1_000;
@@ -41,8 +43,41 @@ fn main() {
     }
 }
 
-fn variables(engine: &Engine) -> Vec<TVar<i64>> {
-    (0..VARIABLES).map(|_| TVar::new_in(engine, 0)).collect()
+/// An engine, its variables, and the end of the measurement.
+#[derive(Clone)]
+struct Bench {
+    engine: Engine,
+    vars: Arc<Vec<TVar<i64>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Bench {
+    fn new(engine: Engine) -> Self {
+        let vars = Arc::new((0..VARIABLES).map(|_| TVar::new_in(&engine, 0)).collect());
+        Self { engine, vars, stop: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Starts threads that each do the same until the end, and returns what each found.
+    fn start<R: Send + 'static>(
+        &self,
+        threads: usize,
+        work: impl Fn(&Bench, usize) -> R + Clone + Send + 'static,
+    ) -> Vec<thread::JoinHandle<R>> {
+        let start = |seed| {
+            let (bench, work) = (self.clone(), work.clone());
+            thread::spawn(move || work(&bench, seed))
+        };
+        (0..threads).map(start).collect()
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn end<R>(&self, threads: Vec<thread::JoinHandle<R>>) -> impl Iterator<Item = R> {
+        self.stop.store(true, Ordering::Relaxed);
+        threads.into_iter().map(|thread| thread.join().expect("a thread of the benchmark does not panic"))
+    }
 }
 
 /// Marsaglia's xorshift: an index below `VARIABLES`.
@@ -53,13 +88,13 @@ fn any_variable(random: &mut u64) -> usize {
     (*random % VARIABLES as u64) as usize
 }
 
-/// Two short writes a transaction, until told to stop; returns how many transactions.
-fn write(engine: &Engine, vars: &[TVar<i64>], seed: usize, stop: &AtomicBool) -> u64 {
+/// Two short writes a transaction, until the end; returns how many transactions.
+fn write(bench: &Bench, seed: usize) -> u64 {
     let mut random = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut done = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let (from, to) = (&vars[any_variable(&mut random)], &vars[any_variable(&mut random)]);
-        engine.atomically(|tx| {
+    while !bench.is_over() {
+        let (from, to) = (&bench.vars[any_variable(&mut random)], &bench.vars[any_variable(&mut random)]);
+        bench.engine.atomically(|tx| {
             from.modify(tx, |value| value - 1)?;
             to.modify(tx, |value| value + 1)
         });
@@ -68,46 +103,45 @@ fn write(engine: &Engine, vars: &[TVar<i64>], seed: usize, stop: &AtomicBool) ->
     done
 }
 
+/// The long transaction; returns how often it was aborted.
+fn read_all_and_write_some(bench: &Bench) -> u32 {
+    let mut runs = 0;
+    bench.engine.atomically(|tx| {
+        runs += 1;
+        let mut sum = 0;
+        for var in &*bench.vars {
+            sum += var.read(tx)?;
+        }
+        for var in &bench.vars[..WRITTEN] {
+            var.modify(tx, |value| value + sum)?;
+        }
+        Ok(())
+    });
+    runs - 1
+}
+
 /// Short transactions on some threads, with or without the long one; returns the short ones a second, and of the long one the
 /// most aborts and the longest time.
-fn run(engine: &Engine, threads: usize, with_long: bool) -> (f64, u32, Duration) {
-    let vars = variables(engine);
-    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+fn run(engine: Engine, threads: usize, with_long: bool) -> (f64, u32, Duration) {
+    let bench = Bench::new(engine);
     let (mut most_aborts, mut slowest) = (0, Duration::ZERO);
     let began = Instant::now();
-    std::thread::scope(|scope| {
-        for seed in 0..threads {
-            let (vars, stop, done) = (&vars, &stop, &done);
-            scope.spawn(move || done.fetch_add(write(engine, vars, seed, stop), Ordering::Relaxed));
-        }
-        while began.elapsed() < WINDOW {
-            std::thread::sleep(PERIOD);
-            if !with_long {
-                continue;
-            }
-            let (mut runs, start) = (0, Instant::now());
-            engine.atomically(|tx| {
-                runs += 1;
-                let mut sum = 0;
-                for var in &vars {
-                    sum += var.read(tx)?;
-                }
-                for var in &vars[..WRITTEN] {
-                    var.modify(tx, |value| value + sum)?;
-                }
-                Ok(())
-            });
-            most_aborts = most_aborts.max(runs - 1);
+    let writers = bench.start(threads, write);
+    while began.elapsed() < WINDOW {
+        sleep(PERIOD).expect("nothing cancels this");
+        if with_long {
+            let start = Instant::now();
+            most_aborts = most_aborts.max(read_all_and_write_some(&bench));
             slowest = slowest.max(start.elapsed());
         }
-        stop.store(true, Ordering::Relaxed);
-    });
-    (done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64(), most_aborts, slowest)
+    }
+    let done: u64 = bench.end(writers).sum();
+    (done as f64 / began.elapsed().as_secs_f64(), most_aborts, slowest)
 }
 
 fn starve(policy: &str, threads: usize, engine: impl Fn() -> Engine) {
-    let (alone, ..) = run(&engine(), threads, false);
-    let (beside, aborts, slowest) = run(&engine(), threads, true);
+    let (alone, ..) = run(engine(), threads, false);
+    let (beside, aborts, slowest) = run(engine(), threads, true);
     let slowest = slowest.as_secs_f64() * 1e3;
     println!(
         "{policy:<8} {threads:>7} {alone:>14.0} {beside:>14.0} {:>6.2}x {aborts:>12} {slowest:>12.3}",
@@ -115,42 +149,30 @@ fn starve(policy: &str, threads: usize, engine: impl Fn() -> Engine) {
     );
 }
 
-/// The time of single reads inside snapshots of all variables, on half of the threads.
+/// Snapshots of all variables, one after the other; returns the nanoseconds of each read.
+fn read_snapshots(bench: &Bench) -> Vec<u32> {
+    let mut took = Vec::new();
+    // Two million are enough: memory is not what is measured.
+    while !bench.is_over() && took.len() < 2_000_000 {
+        bench.engine.snapshot(|now| {
+            for var in &*bench.vars {
+                let start = Instant::now();
+                black_box(now.read(var));
+                took.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
+            }
+        });
+    }
+    took
+}
+
+/// The time of single reads inside snapshots, on half of the threads.
 fn read_latency(threads: usize) {
-    let engine = Engine::new();
-    let vars = variables(&engine);
-    let stop = AtomicBool::new(false);
-    let mut took: Vec<u32> = std::thread::scope(|scope| {
-        for seed in 0..threads / 2 {
-            let (engine, vars, stop) = (&engine, &vars, &stop);
-            scope.spawn(move || write(engine, vars, seed, stop));
-        }
-        let readers: Vec<_> = (0..threads / 2)
-            .map(|_| {
-                let (engine, vars, stop) = (&engine, &vars, &stop);
-                scope.spawn(move || {
-                    let mut took = Vec::new();
-                    while !stop.load(Ordering::Relaxed) {
-                        engine.snapshot(|now| {
-                            for var in vars {
-                                let start = Instant::now();
-                                black_box(now.read(var));
-                                took.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
-                            }
-                        });
-                        // Enough of it: memory is not what is measured.
-                        if took.len() > 2_000_000 {
-                            break;
-                        }
-                    }
-                    took
-                })
-            })
-            .collect();
-        std::thread::sleep(WINDOW);
-        stop.store(true, Ordering::Relaxed);
-        readers.into_iter().flat_map(|reader| reader.join().expect("a reader does not panic")).collect()
-    });
+    let bench = Bench::new(Engine::new());
+    let writers = bench.start(threads / 2, write);
+    let readers = bench.start(threads / 2, |bench, _| read_snapshots(bench));
+    sleep(WINDOW).expect("nothing cancels this");
+    let mut took: Vec<u32> = bench.end(readers).flatten().collect();
+    bench.end(writers).for_each(drop);
     took.sort_unstable();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
     println!("{threads:>7} {:>12} {:>10} {:>10} {:>12} {:>12}", took.len(), at(0.5), at(0.99), at(0.999), at(1.0));
