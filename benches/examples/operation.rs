@@ -16,7 +16,7 @@ use reweave_benches::systems::place::{Packed, Padded};
 use reweave_benches::systems::{atomics, fast_stm, mutex, reweave, rwlock, stm, two_phase};
 use reweave_benches::workload::bank::Bank;
 use reweave_benches::workload::stm::counters::{Cells, Counters, SUMMED};
-use reweave_benches::workload::stm::memory::Memory;
+use reweave_benches::workload::stm::memory::{Memory, Transaction};
 use reweave_benches::workload::stm::sets::Set;
 use reweave_benches::workload::stm::sets::chains::Chains;
 use reweave_benches::workload::stm::sets::skip::SkipList;
@@ -24,6 +24,7 @@ use reweave_benches::workload::stm::sets::tree::Tree;
 
 const USAGE: &str = "usage: operation OPERATION SYSTEM COUNT, where
   OPERATION  empty, read1, counter, transfer, audit (1,000 variables),
+             large (reads as many variables as COUNT and writes a tenth of them, once),
              bank-audit10 (nine transfers and an audit of 1,000 accounts in ten operations),
              hash, list, rbtree, skip (a look-up), each also with -update (an insertion or a removal)
   SYSTEM     reweave, mutex, rwlock, 2pl, stm, fast-stm, atomics
@@ -95,14 +96,31 @@ fn warmed_up(count: u64, mut operation: impl FnMut(u64)) {
 }
 
 fn on_memory<M: Memory>(operation: &str, count: u64) -> bool {
-    if operation != "empty" {
-        return on_counters::<Cells<M>>(operation, count);
-    }
     let memory = M::new();
-    warmed_up(count, |round| {
-        black_box(memory.atomically(|_| Ok(round)));
-    });
+    match operation {
+        "empty" => warmed_up(count, |round| {
+            black_box(memory.atomically(|_| Ok(round)));
+        }),
+        "large" => {
+            let cells: Vec<_> = (0..count).map(|value| memory.cell(value)).collect();
+            warmed_up(1, |_| {
+                black_box(memory.atomically(|tx| read_all_and_write_tenth(tx, &cells)));
+            });
+        }
+        _ => return on_counters::<Cells<M>>(operation, count),
+    }
     true
+}
+
+fn read_all_and_write_tenth<T: Transaction>(tx: &mut T, cells: &[T::Cell]) -> Result<u64, T::Stop> {
+    let mut sum = 0_u64;
+    for cell in cells {
+        sum = sum.wrapping_add(tx.read(cell)?);
+    }
+    for cell in cells.iter().step_by(10) {
+        tx.write(cell, sum)?;
+    }
+    Ok(sum)
 }
 
 fn on_counters<C: Counters>(operation: &str, count: u64) -> bool {

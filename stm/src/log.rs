@@ -57,9 +57,9 @@ fn discard(word: Word, destroy: Option<Destroy>) {
 }
 
 /// The logs of one transaction. Its pointers are valid while the transaction is open.
-#[derive(Default)]
 pub(crate) struct Log {
     pub(crate) reads: Vec<Read>,
+    /// Has room for `LINEAR` entries, always.
     pub(crate) writes: Vec<Write>,
     /// A bit for each variable of the write set; a variable whose bit is clear is not in it.
     filter: u64,
@@ -92,6 +92,20 @@ pub(crate) struct Savepoint {
 }
 
 impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            reads: Vec::with_capacity(LINEAR),
+            writes: Vec::with_capacity(LINEAR),
+            filter: 0,
+            branch: 0,
+            doom: None,
+            is_reserving: false,
+            is_large: false,
+            index: FxHashMap::default(),
+            undo: Vec::new(),
+        }
+    }
+
     /// Whether a variable may be in the write set: if not, it is not.
     #[inline(always)]
     pub(crate) fn may_have_written(&self, var: VarPtr) -> bool {
@@ -148,10 +162,10 @@ impl Log {
     pub(crate) fn write(&mut self, var: VarPtr, word: Word, destroy: Option<Destroy>) {
         let bit = filter_bit(var);
         // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
-        if self.filter & bit == 0 && self.writes.len() < self.writes.capacity().min(LINEAR) {
+        if self.filter & bit == 0 && self.writes.len() < LINEAR {
             self.filter |= bit;
             let before = self.take_read(var);
-            // SAFETY: there is room.
+            // SAFETY: there is room for `LINEAR`.
             unsafe { push_into_room(&mut self.writes, Write { var, word, destroy, before }) };
             return;
         }

@@ -56,7 +56,7 @@ impl Participant {
         let (owner, slot) = engine.inner().registry.enrol();
         Self {
             slot,
-            log: RefCell::new(Log::default()),
+            log: RefCell::new(Log::new()),
             inner: NonNull::from(engine.inner()),
             engine,
             owner,
