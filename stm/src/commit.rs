@@ -12,7 +12,8 @@
 //! it read was still current. A variable that is published before another is no leak: until the other is published it is
 //! locked, and whoever wants both waits or gives up.
 //!
-//! Locks are never waited for here. A commit that finds one taken releases its own and gives up, so there is no deadlock.
+//! A lock is never waited for by one who holds another. A commit that finds one taken releases its own and gives up, so there
+//! is no deadlock.
 //! Between the first lock and the last release no user code runs: words are moved, not compared, cloned or dropped.
 
 use reweave_core::seeded;
@@ -26,7 +27,7 @@ use crate::limbo::Retired;
 use crate::log::{Log, Read, Write};
 use crate::orec::Orec;
 use crate::participant::Participant;
-use crate::reserve;
+use crate::reserve::{self, Turns};
 use crate::spin::Spin;
 use crate::var::Var;
 
@@ -46,7 +47,7 @@ pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cau
 
 #[inline(never)]
 fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
-    lock_all(&mut log.writes)?;
+    lock_all(&mut log.writes, &participant.engine().turns)?;
     let stamp = participant.engine().clock.stamp();
     if !log.reads.is_empty() && !validate(log) {
         release(&log.writes);
@@ -61,6 +62,11 @@ fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> 
 /// Commits the reserving transaction, which meets no conflict.
 #[cold]
 pub(crate) fn commit_reserving(participant: &Participant, log: &mut Log) {
+    let turns = &participant.engine().turns;
+    for write in &log.writes {
+        // What was not read before. To wait for it while others are locked would hold up those who want the others.
+        reserve::reserve(turns, write.var);
+    }
     for write in &mut log.writes {
         // SAFETY: logged variables outlive the open transaction.
         write.before = reserve::lock(unsafe { write.var.hot() });
@@ -80,10 +86,11 @@ pub(crate) fn commit_reserving(participant: &Participant, log: &mut Log) {
 pub(crate) fn store(participant: &Participant, mut write: Write) {
     // SAFETY: the caller holds a handle to the variable.
     let var = unsafe { write.var.hot() };
+    let turns = &participant.engine().turns;
     let mut spin = Spin::new();
     write.before = loop {
         let now = var.orec.load(Ordering::Relaxed);
-        if !now.is_free() && !seeded("stm/ignore-locks") {
+        if (!now.is_free() || turns.want(write.var)) && !seeded("stm/ignore-locks") {
             spin.pause();
         } else if lock(var, now).is_ok() {
             break now;
@@ -127,7 +134,7 @@ fn validate(log: &Log) -> bool {
 
 /// Locks the write set, or nothing.
 #[inline(always)]
-fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
+fn lock_all(writes: &mut [Write], turns: &Turns) -> Result<(), Cause> {
     for position in 0..writes.len() {
         let write = &mut writes[position];
         // SAFETY: logged variables outlive the open transaction.
@@ -135,11 +142,12 @@ fn lock_all(writes: &mut [Write]) -> Result<(), Cause> {
         // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
         // the cache line twice if another core has it.
         let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
-        if expected.is_free() && lock(var, expected).is_ok() {
+        let is_wanted = turns.want(write.var);
+        if expected.is_free() && !is_wanted && lock(var, expected).is_ok() {
             write.before = expected;
             continue;
         }
-        match lock_slowly(write) {
+        match if is_wanted { Err(Cause::Reserved) } else { lock_slowly(write) } {
             Ok(before) => write.before = before,
             Err(cause) => {
                 release(&writes[..position]);

@@ -13,8 +13,8 @@ use reweave_core::sync::{MODELLED, hint, thread};
 
 use crate::error::Cause;
 
-/// Aborts after which a transaction reserves, whatever its policy says: no transaction whose body ends without `retry` and
-/// without an error of its own is aborted more often.
+/// Aborts after which a transaction reserves, whatever its policy says: no transaction whose body always ends with a result of its
+/// attempt (not with `retry`, an error of its own, or an interrupt kept from an earlier attempt) is aborted more often.
 pub const MOST_ABORTS: u32 = 64;
 
 /// What a policy is told of an attempt that could not commit.
@@ -87,7 +87,7 @@ impl ContentionPolicy for Karma {
     }
 }
 
-/// Reserves after the first abort, so that transactions that met a conflict commit in the order of their ages.
+/// Reserves after the first abort, so that transactions that met a conflict commit in the order in which they met it.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Greedy;
 

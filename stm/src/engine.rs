@@ -192,6 +192,10 @@ impl Engine {
     /// whatever becomes of the current cancellation token; a wait that can be cancelled is
     /// [`try_atomically`](Engine::try_atomically)'s.
     ///
+    /// A transaction that has been aborted often *reserves* in its next attempt what it reads, so that it is not aborted again
+    /// ([`ContentionPolicy`], [`MOST_ABORTS`](crate::MOST_ABORTS)). Others cannot write that meanwhile; so a body should be short, and must not wait for another
+    /// thread that may run a transaction or a store.
+    ///
     /// # Panics
     /// - When a transaction or snapshot is open on this thread already.
     /// - When the body retries without having read any variable.

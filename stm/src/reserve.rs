@@ -6,28 +6,29 @@
 //!
 //! | who | meets | does |
 //! |---|---|---|
-//! | the reserving transaction | `L`, reading or committing | waits: whoever holds it is committing, and waits for nobody |
-//! | another commit | `R` | gives up its locks and its attempt (cause `reserved`) |
-//! | a store outside transactions | `R` or `L` | waits; it holds nothing |
-//! | other transactions and snapshots, reading | `R` | take no notice |
+//! | the reserving transaction | `L` | says what it wants, and waits |
+//! | another commit | `R`, or a variable that is wanted | gives up its locks and its attempt (cause `reserved`) |
+//! | a store outside transactions | `R`, `L`, or a variable that is wanted | waits; it holds nothing |
+//! | other transactions and snapshots, reading | `R` | read on |
 //!
 //! 1. One transaction of an engine reserves at a time, so every `R` is its own.
 //! 2. *It is not aborted.* `R` is set by compare-and-swap from an unlocked record, and nobody locks a record with `R`: from then
 //!    on the variable's version stays. At any moment all it has read is current, as opacity asks; that holds at its stamp, too.
-//! 3. *It does not wait for ever.* It waits for holders of `L` alone. They are inside a commit, hold locks for a bounded
-//!    number of their own steps, and wait for nobody while they do.
-//! 4. *Turns come in order*, handed over from each to the next in line. So a transaction is aborted a bounded number of times
-//!    (`contention`), and then waits for the bodies of those before it.
+//! 3. *It does not wait for ever.* It waits for holders of `L` alone, while it holds none itself: it sets `R` on all that it writes
+//!    before it locks the first. A holder of `L` is inside a commit and waits for no transaction. And nobody locks a variable
+//!    again after noticing that it is wanted.
+//! 4. *Turns come in order*, handed over from each to the next in line, before any user code of the one that ends (`run`).
 //!
 //! The instants of commits still are prefixes of their order (`clock`): who overwrites what a reserving transaction has read locks
 //! it after `R` was taken away, hence stamps itself later; and whom it has read from had published before.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
-use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::{Arc, Mutex};
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, MODELLED, Mutex, thread_local};
 use reweave_core::trigger::Trigger;
 
 use crate::log::{Log, Read};
@@ -37,7 +38,12 @@ use crate::var::{Var, VarPtr};
 use crate::word::Word;
 
 /// The turns of an engine.
-pub(crate) struct Turns(Mutex<Line>);
+pub(crate) struct Turns {
+    /// The address of the variable that the reserving transaction waits for, or 0. A request and no lock: who overlooks it makes
+    /// it wait for one commit more.
+    wanted: AtomicUsize,
+    line: Mutex<Line>,
+}
 
 struct Line {
     is_taken: bool,
@@ -47,35 +53,60 @@ struct Line {
 /// The right to reserve. Its end is the next one's turn.
 pub(crate) struct Turn<'e>(&'e Turns);
 
-impl Turns {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Line { is_taken: false, waiting: VecDeque::new() }))
-    }
-
-    /// Waits for the caller's turn, in the order of coming. To be called with nothing locked and no transaction open.
-    pub(crate) fn take(&self) -> Turn<'_> {
-        let turn = Turn(self);
-        let trigger = {
-            let mut line = self.0.lock();
-            if !line.is_taken || seeded("stm/two-reserve") {
-                line.is_taken = true;
-                return turn;
-            }
-            let trigger = Arc::new(Trigger::new());
-            line.waiting.push_back(trigger.clone());
-            trigger
-        };
-        let handed_over =
-            event::wait_signal(&trigger, "a turn to reserve what a transaction reads", Limits::unstoppable());
-        debug_assert!(handed_over.is_ok(), "nothing else ends an unstoppable wait");
-        turn
-    }
+/// A place in the line. Whoever gives it up, because waiting panicked, holds up nobody.
+struct Place<'e> {
+    turns: &'e Turns,
+    trigger: Arc<Trigger>,
 }
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
+thread_local! {
+    /// Whether the thread stands in a line: what its waiting calls (a hook) may run transactions, which must not stand behind it.
+    static IN_LINE: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Self { wanted: AtomicUsize::new(0), line: Mutex::new(Line { is_taken: false, waiting: VecDeque::new() }) }
+    }
+
+    /// Waits for the caller's turn, in the order of coming; `None` if the thread stands in line already. To be called with nothing
+    /// locked and no transaction open.
+    pub(crate) fn take(&self) -> Option<Turn<'_>> {
+        let trigger = Arc::new(Trigger::new());
+        {
+            let mut line = self.line.lock();
+            if !line.is_taken || seeded("stm/two-reserve") {
+                line.is_taken = true;
+                return Some(Turn(self));
+            }
+            if IN_LINE.try_with(|in_line| in_line.replace(true)).unwrap_or(false) {
+                return None;
+            }
+            line.waiting.push_back(trigger.clone());
+        }
+        let place = Place { turns: self, trigger };
+        let what = "a turn to reserve what a transaction reads";
+        let handed_over = event::wait_signal(&place.trigger, what, Limits::unstoppable());
+        debug_assert!(handed_over.is_ok(), "nothing else ends an unstoppable wait");
+        place.become_turn()
+    }
+
+    /// Whether the reserving transaction waits for the variable.
+    #[inline(always)]
+    pub(crate) fn want(&self, var: VarPtr) -> bool {
+        // It only hastens somebody else's progress: the models are spared the steps.
+        !MODELLED && self.wanted.load(Ordering::Relaxed) == var.addr()
+    }
+
+    fn set_wanted(&self, wanted: usize) {
+        if !MODELLED {
+            self.wanted.store(wanted, Ordering::Relaxed);
+        }
+    }
+
+    fn pass_on(&self) {
         let next = {
-            let mut line = self.0.0.lock();
+            let mut line = self.line.lock();
             let next = line.waiting.pop_front();
             line.is_taken = next.is_some();
             next
@@ -86,35 +117,71 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Reads a variable for the reserving transaction, which has not written it.
-pub(crate) fn read(log: &mut Log, var: VarPtr) -> Word {
-    // SAFETY: the caller has a handle to the variable.
-    let Var { orec, word } = unsafe { var.hot() };
-    let mut spin = Spin::new();
-    loop {
-        let seen = orec.load(Ordering::Acquire);
-        if seen.is_reserved() {
-            break; // by ourselves, when we read it before
-        }
-        if seen.is_locked() {
-            spin.pause();
-        } else if seeded("stm/reserve-nothing") || orec.replace(seen, seen.reserved(), Ordering::AcqRel).is_ok() {
-            log.read(Read { var, seen: seen.reserved() });
-            break;
-        }
+impl<'e> Place<'e> {
+    fn become_turn(self) -> Option<Turn<'e>> {
+        let turn = Turn(self.turns);
+        let _ = IN_LINE.try_with(|in_line| in_line.set(false));
+        std::mem::forget(self);
+        Some(turn)
     }
-    word.load(Ordering::Acquire)
 }
 
-/// Locks a variable for the reserving transaction; returns the record from before.
-pub(crate) fn lock(var: &Var) -> Orec {
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let _ = IN_LINE.try_with(|in_line| in_line.set(false));
+        let left = {
+            let mut line = self.turns.line.lock();
+            let position = line.waiting.iter().position(|other| Arc::ptr_eq(other, &self.trigger));
+            position.and_then(|position| line.waiting.remove(position))
+        };
+        if left.is_none() {
+            self.turns.pass_on();
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.pass_on();
+    }
+}
+
+/// Reads a variable for the reserving transaction, which has not written it.
+pub(crate) fn read(turns: &Turns, log: &mut Log, var: VarPtr) -> Word {
+    if let Some(seen) = reserve(turns, var) {
+        log.read(Read { var, seen });
+    }
+    // SAFETY: the caller has a handle to the variable.
+    unsafe { var.hot() }.word.load(Ordering::Acquire)
+}
+
+/// Sets `R` in a variable's record, if it is not there yet; waits while the variable is locked. Returns the record with it.
+pub(crate) fn reserve(turns: &Turns, var: VarPtr) -> Option<Orec> {
+    // SAFETY: the caller has a handle to the variable, or has had one since the transaction began.
+    let orec = unsafe { &var.hot().orec };
     let mut spin = Spin::new();
+    let reserved = loop {
+        let seen = orec.load(Ordering::Acquire);
+        if seen.is_reserved() {
+            break None; // by ourselves, when we read it before
+        }
+        if seen.is_locked() {
+            turns.set_wanted(var.addr());
+            spin.pause();
+        } else if seeded("stm/reserve-nothing") || orec.replace(seen, seen.reserved(), Ordering::AcqRel).is_ok() {
+            break Some(seen.reserved());
+        }
+    };
+    turns.set_wanted(0);
+    reserved
+}
+
+/// Locks a variable that the reserving transaction has reserved; returns the record from before.
+pub(crate) fn lock(var: &Var) -> Orec {
     loop {
         let now = var.orec.load(Ordering::Relaxed);
-        if now.is_locked() {
-            spin.pause();
-        } else if var.orec.replace(now, now.locked(), Ordering::AcqRel).is_ok() {
-            // Acquire: as in `commit::lock`.
+        // Acquire: as in `commit::lock`. It fails only if a waiter has marked the record meanwhile.
+        if var.orec.replace(now, now.locked(), Ordering::AcqRel).is_ok() {
             return now;
         }
     }

@@ -1,6 +1,7 @@
 //! The loop around a transaction: attempt, and attempt again, until one commits.
 
 use reweave_core::event::Limits;
+use reweave_core::sync::thread;
 
 use crate::contention::Conflicts;
 use crate::error::{Cause, Interrupt, NOTHING_TO_WAIT_FOR, Stop, TransactionError, TxError, TxResult};
@@ -100,9 +101,8 @@ impl Participant {
     ) -> Result<T, TransactionError<E>> {
         let mut conflicts = Conflicts::new(self.seed());
         let engine = self.engine();
-        // Once a transaction has reserved, it goes on to until it ends; but it does not keep its turn while it waits.
-        let mut turn: Option<Turn<'_>> = None;
         loop {
+            let mut turn = None;
             let Ended { conclusion, result, busy } = ended;
             match conclusion {
                 Conclusion::Aborted => match result {
@@ -111,7 +111,6 @@ impl Participant {
                 },
                 Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
                 Conclusion::Retry(enlisted) => {
-                    turn = None;
                     drop(result);
                     if let Some(waiting) = enlisted {
                         self.slot.counters.waits.bump();
@@ -123,11 +122,15 @@ impl Participant {
                     drop(result);
                     self.slot.counters.abort(cause);
                     if conflicts.give_way(cause, work, engine.policy()) {
-                        turn = Some(engine.turns.take());
+                        turn = engine.turns.take();
+                        if turn.is_none() {
+                            // This is a transaction of a hook of one that stands in line itself.
+                            thread::yield_now();
+                        }
                     }
                 }
             }
-            match self.run_once(&mut body, true, turn.as_ref()) {
+            match self.run_once(&mut body, true, turn) {
                 Ok(value) => return Ok(value),
                 Err(other) => ended = other,
             }
@@ -142,10 +145,12 @@ impl Participant {
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
         enlist: bool,
-        turn: Option<&Turn<'_>>,
+        turn: Option<Turn<'_>>,
     ) -> Result<T, Ended<'_, T, E>> {
         let open = Open::enter();
-        let mut tx = match turn {
+        // Behind `open`, whose end runs user code: the turn is the next one's by then.
+        let turn = turn;
+        let mut tx = match &turn {
             None => Tx::begin(self, &open),
             Some(turn) => Tx::begin_reserving(self, &open, turn),
         };
@@ -153,6 +158,7 @@ impl Participant {
         let conclusion = match &result {
             Ok(_) if tx.commit() => {
                 tx.end_committed();
+                drop(turn);
                 drop(open);
                 return result.map_err(|_| unreachable!("it is a value"));
             }
@@ -160,6 +166,7 @@ impl Participant {
         };
         drop(tx);
         let busy = self.stay_busy();
+        drop(turn);
         drop(open);
         Err(Ended { conclusion, result, busy })
     }

@@ -95,7 +95,7 @@ impl<'p> Snapshot<'p> {
                 return self.participant.slot.while_walking(|| unsafe { tvar.cold().history.at(self.instant.tick()) });
             } else {
                 let word = var.word.load(Ordering::Acquire);
-                if var.orec.load(Ordering::Relaxed) == seen {
+                if var.orec.load(Ordering::Relaxed).is_still(seen) {
                     return word;
                 }
             }

@@ -1,6 +1,6 @@
 //! How long to spin on a variable that is being replaced.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reweave_core::sync::{MODELLED, hint, thread};
 
@@ -37,7 +37,7 @@ impl Spin {
             return thread::yield_now();
         }
         let naps = (self.0 - SPINS - YIELDS - 1).min(6);
-        // No wait that anybody can name or end: the engine's clock is not asked, and an early wake-up is a look too many.
-        thread::park_until(Instant::now() + (FIRST_NAP * (1 << naps)).min(LONGEST_NAP));
+        // Not by parking: that might take a wake-up which is meant for whoever called us.
+        thread::nap((FIRST_NAP * (1 << naps)).min(LONGEST_NAP));
     }
 }

@@ -64,9 +64,7 @@ impl<'p> Tx<'p> {
     #[cold]
     pub(crate) fn begin_reserving(participant: &'p Participant, open: &Open, _: &Turn<'_>) -> Self {
         let mut tx = Self::begin(participant, open);
-        // It reads at no instant: what it has read is current, however young, as long as it lasts.
-        participant.slot.extend(u64::MAX - 1);
-        fence_light();
+        // It reads at no instant: what it has read is current, however young, and nobody replaces it as long as it lasts.
         tx.log.is_reserving = true;
         (tx.now, tx.own) = (Orec::NEW, Orec::NONE);
         tx
@@ -99,7 +97,7 @@ impl<'p> Tx<'p> {
     fn read_slowly(&mut self, var: VarPtr) -> TxResult<Word> {
         match self.log.find(var) {
             Some(position) => self.check_alive().map(|()| self.log.writes[position].word),
-            None if self.log.is_reserving => Ok(reserve::read(self.log, var)),
+            None if self.log.is_reserving => Ok(reserve::read(&self.participant.engine().turns, self.log, var)),
             None => self.read_shared(var),
         }
     }
@@ -117,7 +115,8 @@ impl<'p> Tx<'p> {
             // release in `commit::publish`: seeing a newer word implies seeing the lock that came before it.
             let value = word.load(Ordering::Acquire);
             let again = orec.load(Ordering::Acquire);
-            if again == seen || seeded("stm/read-without-recheck") {
+            // A mark that came or went meanwhile, of a waiter or a reservation, is no other version.
+            if again.is_still(seen) || seeded("stm/read-without-recheck") {
                 self.log.read(Read { var, seen });
                 return Ok(value);
             }
@@ -277,14 +276,8 @@ impl<'p> Tx<'p> {
             return false;
         }
         commit::commit_reserving(self.participant, self.log);
-        self.end_reserving();
-        true
-    }
-
-    /// What is left to undo of [`begin_reserving`](Tx::begin_reserving) when nothing is reserved any more.
-    fn end_reserving(&mut self) {
         self.log.is_reserving = false;
-        self.participant.slot.extend(0);
+        true
     }
 
     /// Ends a transaction that has committed.
@@ -341,7 +334,7 @@ impl Drop for Tx<'_> {
     fn drop(&mut self) {
         if self.log.is_reserving {
             reserve::release(self.log.all_reads());
-            self.end_reserving();
+            self.log.is_reserving = false;
         }
         self.log.discard();
         self.close();

@@ -41,6 +41,12 @@ pub mod thread {
         2
     }
 
+    /// Lets others run for a short while that nobody can name or end, in the middle of a step that cannot give up. Whatever waits
+    /// for an event or for time waits elsewhere (`event`, `time`).
+    pub fn nap(_duration: std::time::Duration) {
+        yield_now();
+    }
+
     /// A deadline that may pass at any moment: gives the others a turn and reports that it has passed.
     pub fn park_until(_deadline: Instant) -> bool {
         yield_now();

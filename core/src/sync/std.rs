@@ -52,6 +52,12 @@ pub mod thread {
         std::thread::panicking()
     }
 
+    /// Lets others run for a short while that nobody can name or end, in the middle of a step that cannot give up. Whatever waits
+    /// for an event or for time waits elsewhere (`event`, `time`).
+    pub fn nap(duration: std::time::Duration) {
+        std::thread::sleep(duration);
+    }
+
     /// Parks until unparked, woken for no reason, or `deadline`; tells whether the deadline has passed.
     pub fn park_until(deadline: Instant) -> bool {
         let now = Instant::now();

@@ -167,3 +167,66 @@ fn whoever_reserves_leaves_nothing_reserved_behind() {
     });
     assert!(waited >= 70 && is_free(&x) && is_free(&y));
 }
+
+#[test]
+fn a_destructor_of_one_that_reserved_may_reserve_itself() {
+    /// Runs a transaction that meets a conflict, when it is dropped.
+    #[derive(Clone)]
+    struct Disturbed(Engine, TVar<i64>);
+    impl Drop for Disturbed {
+        fn drop(&mut self) {
+            reserve_once(&self.0, &self.1);
+        }
+    }
+    let engine = Engine::with_policy(Greedy);
+    let (count, held) = (TVar::new_in(&engine, 0), TVar::new_in(&engine, None));
+    let mut runs = 0;
+    engine.atomically(|tx| {
+        runs += 1;
+        let value = count.read(tx)?;
+        disturb(&engine, &count);
+        // What an attempt wrote in vain is dropped at its end, and in the end the turn is not ours any more.
+        held.write(tx, Some(Disturbed(engine.clone(), count.clone())))?;
+        count.write(tx, value + 1)
+    });
+    assert_eq!(runs, 2);
+    held.store(None);
+    engine.leave();
+}
+
+/// Commits to a variable on another thread, if it can be.
+fn disturb(engine: &Engine, var: &TVar<i64>) {
+    let (engine, var) = (engine.clone(), var.clone());
+    thread::spawn(move || engine.attempt(|tx| var.modify(tx, |value| value + 1))).join().unwrap();
+}
+
+/// A transaction that is aborted once and then reserves, under `Greedy`.
+fn reserve_once(engine: &Engine, var: &TVar<i64>) {
+    let mut runs = 0;
+    engine.atomically(|tx| {
+        runs += 1;
+        let value = var.read(tx)?;
+        disturb(engine, var);
+        var.write(tx, value + 1)
+    });
+    assert_eq!(runs, 2);
+}
+
+#[test]
+fn an_interrupt_kept_from_an_earlier_run_ends_a_reserving_attempt_without_harm() {
+    let engine = Engine::with_policy(Greedy);
+    let var = TVar::new_in(&engine, 0);
+    let (mut kept, mut runs) = (None, 0);
+    engine.atomically(|tx| {
+        runs += 1;
+        if let (2, Some(interrupt)) = (runs, kept) {
+            return Err(interrupt);
+        }
+        let value = var.read(tx)?;
+        disturb(&engine, &var);
+        // In the first run the read comes too late, and is told so.
+        kept = TVar::new_in(&engine, 0).read(tx).and_then(|_| var.read(tx)).err().or(kept);
+        var.write(tx, value + 1)
+    });
+    assert_eq!(runs, 3);
+}
