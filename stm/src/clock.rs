@@ -178,12 +178,12 @@ impl Clock {
         }
     }
 
-    /// The current tick as a bound for pruning: a snapshot whose announcement a scan after this call misses will
-    /// read at this tick or a later one.
+    /// A bound for pruning: a snapshot whose announcement a scan after this call misses will read at this instant or a later
+    /// one. It is the current tick, or, once a commit has used that, the next: no snapshot begins at a tick that is dirty.
     pub(crate) fn horizon(&self) -> u64 {
         let now = Instant(self.0.load(Ordering::Acquire));
         fence_after_load();
-        now.tick()
+        now.tick() + u64::from(now.is_dirty())
     }
 }
 
@@ -206,6 +206,16 @@ mod tests {
         assert_eq!(clock.snapshot(|_| {}), first, "nothing happened in between");
         let commit = clock.stamp();
         assert_eq!((commit.tick(), commit.last_snapshot()), (first, first));
+        assert_eq!(clock.snapshot(|_| {}), first + 1);
+    }
+
+    #[test]
+    fn a_tick_that_a_commit_has_used_is_below_the_horizon() {
+        let clock = Clock::new();
+        let first = clock.snapshot(|_| {});
+        assert_eq!(clock.horizon(), first, "another snapshot may share this instant");
+        clock.stamp();
+        assert_eq!(clock.horizon(), first + 1, "now none can");
         assert_eq!(clock.snapshot(|_| {}), first + 1);
     }
 

@@ -247,7 +247,10 @@ fn replace(participant: &Participant, var: &Var, write: &Write, stamp: Instant) 
     if is_kept {
         let pre_image = PreImage { word: replaced, destroy: write.destroy, since, until };
         // SAFETY: we hold the lock, and a logged variable outlives the open transaction.
-        unsafe { write.var.cold().history.push(pre_image, participant) };
+        unsafe {
+            write.var.cold().history.push(pre_image, participant);
+            participant.list(write.var, write.destroy);
+        }
     }
     // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
     var.word.store(write.word, Ordering::Release);

@@ -7,25 +7,25 @@
 //!   variable: orec (tick 9) ──► [since 6, until 9] ──► [since 2, until 4] ──► ·
 //! ```
 //!
-//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Pushes also cut out of the chain the
-//! pre-images that serve no snapshot in use, wherever they stand: each looks at the two that are younger, which is where
-//! most of them fall, and every eighth push to a chain at all (Lee et al., *Hybrid Garbage Collection for Multi-Version
+//! A pre-image serves the snapshots at instants `s` with `since < s <= until`. Each push also cuts out of the chain every
+//! pre-image that serves no snapshot in use, wherever it stands (Lee et al., *Hybrid Garbage Collection for Multi-Version
 //! Concurrency Control*, SIGMOD 2016; Böttcher et al., *Scalable Garbage Collection for In-Memory MVCC Systems*, VLDB 2019).
-//! So however long one snapshot stays open, a chain holds one pre-image for each snapshot in use, at most eight that nobody
-//! has looked at since, and those that are younger than the committer's last look at the snapshots.
+//! So however long one snapshot stays open, a chain holds one pre-image for each snapshot in use, and those that are
+//! younger than the committer's last look at the snapshots. What stays behind when
+//! commits to the variable end is cut out by the next round that looks after idle variables (`tidy`).
 //!
-//! Only a committer that holds the variable's lock writes the chain; snapshots walk it without one. A node that is cut out
+//! Only who holds the variable's lock, a commit or such a round, writes the chain; snapshots walk it without one. A node that is cut out
 //! keeps its link, which leads on to the nodes behind it, and is not used again before every walk that may have met it is
 //! over (`limbo`). So a walk finds its version whatever is cut out around it: that version itself is not.
 
-use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
 use reweave_core::reclaim::{Garbage, expire};
 use reweave_core::sync::atomic::{AtomicPtr, Ordering};
-use reweave_core::sync::{ExclusiveLoad, MODELLED, UnsafeCell};
+use reweave_core::sync::{ExclusiveLoad, UnsafeCell};
 
 use crate::participant::Participant;
+use crate::registry::SnapshotsInUse;
 use crate::word::{Destroy, Word};
 
 /// A version that is no longer current. Owns its word.
@@ -39,17 +39,9 @@ pub(crate) struct PreImage {
     pub(crate) until: u64,
 }
 
-/// How many pre-images a push passes that are needed, before it leaves the rest for later.
-const PASSED: usize = 2;
-
-/// Every so many pushes to a chain none is left.
-const PUSHES_BETWEEN_FULL_CUTS: u32 = if MODELLED { 1 } else { 8 };
-
 /// A place for a pre-image in a chain. In the facade's cell, so that loom sees one that is used again under a walk.
 struct Link {
     pre_image: UnsafeCell<PreImage>,
-    /// Pushes to the chain since the last one that left nothing for later. For holders of the variable's lock.
-    pushes: Cell<u32>,
     older: AtomicPtr<Link>,
 }
 
@@ -63,8 +55,7 @@ impl Node {
     #[cold]
     pub(crate) fn allocate() -> Self {
         let nothing = PreImage { word: ptr::null_mut(), destroy: None, since: 0, until: 0 };
-        let link =
-            Link { pre_image: UnsafeCell::new(nothing), pushes: Cell::new(0), older: AtomicPtr::new(ptr::null_mut()) };
+        let link = Link { pre_image: UnsafeCell::new(nothing), older: AtomicPtr::new(ptr::null_mut()) };
         Self(NonNull::from(Box::leak(Box::new(link))))
     }
 
@@ -102,14 +93,45 @@ impl History {
         link.older.store(head, Ordering::Relaxed);
         // Release publishes the link's content to a snapshot that loads the head.
         self.0.store(node.0.as_ptr(), Ordering::Release);
-        // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
-        let pushes = unsafe { head.as_ref() }.map_or(0, |head| head.pushes.get() + 1) % PUSHES_BETWEEN_FULL_CUTS;
-        link.pushes.set(pushes);
         if !head.is_null() {
-            let passed = if pushes == 0 { usize::MAX } else { PASSED };
-            // SAFETY: the caller holds the lock.
-            unsafe { cut_unneeded(&link.older, passed, participant) };
+            participant.with_snapshots_in_use(|in_use| {
+                let unlink = |node, pre_image| participant.unlink(node, pre_image);
+                // SAFETY: the caller holds the lock.
+                unsafe { cut_unneeded(&link.older, in_use, unlink) };
+            });
         }
+    }
+
+    /// Cuts every pre-image that no snapshot in use needs out of the chain and gives it to `unlink`.
+    ///
+    /// # Safety
+    /// The caller holds the variable's lock.
+    pub(crate) unsafe fn prune(&self, in_use: &SnapshotsInUse, unlink: impl FnMut(Node, PreImage)) {
+        // SAFETY: by the caller.
+        unsafe { cut_unneeded(&self.0, in_use, unlink) };
+    }
+
+    /// Whether there is a pre-image that no snapshot in use needs.
+    ///
+    /// # Safety
+    /// As for [`at`](History::at).
+    pub(crate) unsafe fn has_unneeded(&self, in_use: &SnapshotsInUse) -> bool {
+        let mut link = self.0.load(Ordering::Acquire);
+        // SAFETY: as in `at`.
+        while let Some(Link { pre_image, older, .. }) = unsafe { link.as_ref() } {
+            // SAFETY: as in `at`.
+            let PreImage { since, until, .. } = pre_image.with(|pre_image| unsafe { *pre_image });
+            if !in_use.need(since, until) {
+                return true;
+            }
+            link = older.load(Ordering::Acquire);
+        }
+        false
+    }
+
+    /// Where the newest pre-image is; 0 if there is none. Under the lock; without it, as of some moment.
+    pub(crate) fn head(&self) -> usize {
+        self.0.load(Ordering::Relaxed).addr()
     }
 
     /// The version that is current at `instant`, which must be announced, or have been before the variable was last read.
@@ -135,7 +157,7 @@ impl History {
         }
     }
 
-    /// How many pre-images there are. For tests.
+    /// How many pre-images there are.
     ///
     /// # Safety
     /// As for [`at`](History::at).
@@ -172,28 +194,22 @@ impl History {
     }
 }
 
-/// Cuts pre-images behind `place` that no snapshot in use needs out of the chain, up to the one behind so many that are needed.
+/// Cuts the pre-images behind `place` that no snapshot in use needs out of the chain and gives them to `unlink`.
 ///
 /// # Safety
 /// The caller holds the lock of the chain's variable.
-unsafe fn cut_unneeded(mut place: &AtomicPtr<Link>, mut passed: usize, participant: &Participant) {
-    participant.with_snapshots_in_use(|in_use| {
-        while let Some(link) = NonNull::new(place.load_exclusive()) {
-            // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
-            let Link { pre_image, older, .. } = unsafe { link.as_ref() };
-            // SAFETY: written before the link was published.
-            let pre_image = pre_image.with(|pre_image| unsafe { *pre_image });
-            if in_use.need(pre_image.since, pre_image.until) {
-                if passed == 1 {
-                    return;
-                }
-                passed -= 1;
-                place = older;
-            } else {
-                // Release: what this leads on to was published by an earlier holder of the lock.
-                place.store(older.load_exclusive(), Ordering::Release);
-                participant.unlink(Node(link), pre_image);
-            }
+unsafe fn cut_unneeded(mut place: &AtomicPtr<Link>, in_use: &SnapshotsInUse, mut unlink: impl FnMut(Node, PreImage)) {
+    while let Some(link) = NonNull::new(place.load_exclusive()) {
+        // SAFETY: links stay in the chain while its variable's lock is held: only its holder cuts.
+        let Link { pre_image, older, .. } = unsafe { link.as_ref() };
+        // SAFETY: written before the link was published.
+        let pre_image = pre_image.with(|pre_image| unsafe { *pre_image });
+        if in_use.need(pre_image.since, pre_image.until) {
+            place = older;
+        } else {
+            // Release: what this leads on to was published by an earlier holder of the lock.
+            place.store(older.load_exclusive(), Ordering::Release);
+            unlink(Node(link), pre_image);
         }
-    });
+    }
 }

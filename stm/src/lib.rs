@@ -35,6 +35,8 @@
 //! | `var` | the shared cell behind a [`TVar`] |
 //! | `chunk` | where cells live, hot parts apart from cold ones |
 //! | `history` | older versions and their pruning |
+//! | `tidy` | looking after idle variables |
+//! | `tidier` | the thread that does |
 //! | `limbo` | what is unlinked and may still be looked at |
 //! | `log` | read set, write set, savepoints |
 //! | `tx` | reading and writing in a transaction |
@@ -67,6 +69,8 @@ mod snapshot;
 mod spin;
 mod stats;
 mod thread;
+mod tidier;
+mod tidy;
 mod tvar;
 mod tx;
 mod var;
@@ -77,11 +81,11 @@ mod word;
 mod tests;
 
 pub use contention::{Conflict, ContentionPolicy, Greedy, Karma, MOST_ABORTS, Polite, Verdict};
-pub use engine::{Engine, atomically, snapshot, try_atomically};
+pub use engine::{Engine, atomically, snapshot, stats, try_atomically};
 pub use error::{Cause, Interrupt, Stop, TransactionError, TxError, TxResult, abort, check, retry};
 pub use participant::Participant;
 pub use run::Attempt;
 pub use snapshot::Snapshot;
-pub use stats::{Aborts, Stats};
+pub use stats::{Aborts, OldestSnapshot, Stats};
 pub use tvar::TVar;
 pub use tx::Tx;

@@ -18,6 +18,8 @@
 //!    announces a younger tick before it looks again.
 //! 3. A sweep first moves the clock past what it holds, so that whoever begins later does not meet it: what remains
 //!    is looked at by somebody who began before, and one sweep later it will be gone unless that one is still there.
+//!    When much remains, sweeps become rare, but the clock goes on moving each time that a certain number has come: so what
+//!    one transaction keeps is what was there at its ticks, and of what came and went within one tick no more than that number.
 //!
 //! **Nodes** of chains wait for *walks*, which are short and run no user code. A batch of nodes waits until every walk
 //! that was under way after the last of them was unlinked is over; usually there is none. Then they are used again.
@@ -28,22 +30,22 @@ use reweave_core::sync::atomic::{Ordering, fence};
 use reweave_core::sync::{MODELLED, fence_heavy};
 
 use crate::engine::Inner;
-use crate::history::Node;
+use crate::history::{Node, PreImage};
 use crate::registry::{Orphans, Walk};
 use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
 /// Values and variables that wait before a sweep looks at them.
-const SWEEP_AT: usize = if MODELLED { 1 } else { 512 };
+pub(crate) const SWEEP_AT: usize = if MODELLED { 1 } else { 512 };
 
 /// Nodes that wait before a batch is closed.
 const BATCH: usize = if MODELLED { 1 } else { 64 };
 
-/// How often in a row a sweep may be one of nodes alone.
-const SWEEPS_OF_NODES_ALONE: u32 = if MODELLED { 1 } else { 64 };
+/// How often in a row a sweep may be a brief one, without a look at who looks at what.
+const BRIEF_SWEEPS: u32 = if MODELLED { 1 } else { 64 };
 
 /// Nodes that a participant keeps for its own next versions; more are given back.
-const POOLED: usize = 1 << 14;
+pub(crate) const POOLED: usize = 1 << 14;
 
 /// A value or variable that can no longer be found, and the ticks between which it could be.
 pub(crate) struct Retired {
@@ -96,27 +98,33 @@ impl Retired {
 /// What a participant has unlinked.
 pub(crate) struct Limbo {
     retired: Vec<Retired>,
+    /// How many of them make a sweep due, and how many one that only moves the clock.
     sweep_at: usize,
+    tick_at: usize,
     sweeps: u32,
     /// Nodes unlinked since the last batch was closed.
     unlinked: Vec<Node>,
     /// The closed batch, and the walks that it waits for.
     batch: Vec<Node>,
     walks: Vec<Walk>,
-    /// Nodes to be used again.
+    /// Nodes to be used again, and how many to keep.
     free: Vec<Node>,
+    pool: usize,
 }
 
 impl Limbo {
-    pub(crate) fn new() -> Self {
+    /// A limbo that keeps so many nodes to be used again.
+    pub(crate) fn new(pool: usize) -> Self {
         Self {
             retired: Vec::new(),
             sweep_at: SWEEP_AT,
+            tick_at: SWEEP_AT,
             sweeps: 0,
             unlinked: Vec::new(),
             batch: Vec::new(),
             walks: Vec::new(),
             free: Vec::new(),
+            pool,
         }
     }
 
@@ -128,44 +136,71 @@ impl Limbo {
             return false;
         }
         self.retired.push(retired);
-        self.retired.len() >= self.sweep_at
+        self.retired.len() >= self.sweep_at.min(self.tick_at)
     }
 
-    /// Takes a node that was cut out of a chain; says whether a sweep is due.
+    /// Takes a node that was cut out of a chain, with the pre-image in it; says whether a sweep is due.
+    ///
+    /// # Safety
+    /// The chain owned the word of the pre-image.
     #[must_use]
-    pub(crate) fn unlink(&mut self, node: Node) -> bool {
+    pub(crate) unsafe fn unlink(&mut self, node: Node, pre_image: PreImage) -> bool {
         self.unlinked.push(node);
-        self.unlinked.len() >= BATCH
+        let is_due = pre_image.destroy.is_some_and(|destroy| {
+            // SAFETY: by the caller; the types of variables are Send.
+            self.retire(unsafe { Retired::value(pre_image.word, destroy, pre_image.since, pre_image.until) })
+        });
+        is_due || self.unlinked.len() >= BATCH
     }
 
     /// Lets everything expire that nobody can be looking at, and takes the nodes that nobody is at for use.
     pub(crate) fn sweep(&mut self, engine: &Inner) {
         self.sweeps += 1;
+        let is_time_to_tick = self.retired.len() >= self.tick_at;
         // A heavy fence is not for a batch of nodes alone.
-        let only_nodes = self.unlinked.len() >= BATCH
+        let is_brief = (self.unlinked.len() >= BATCH || is_time_to_tick)
             && self.retired.len() < self.sweep_at
-            && !self.sweeps.is_multiple_of(SWEEPS_OF_NODES_ALONE);
-        let mut orphans = engine.registry.take_orphans();
-        self.retired.append(&mut orphans.retired);
-        self.unlinked.append(&mut orphans.nodes);
-        if !self.unlinked.is_empty() || !self.batch.is_empty() {
-            self.sweep_nodes(engine);
-        }
-        if !only_nodes {
-            self.sweep_retired(engine);
+            && !self.sweeps.is_multiple_of(BRIEF_SWEEPS);
+        self.take_orphans(engine);
+        self.sweep_nodes(engine);
+        if !is_brief {
+            self.sweep_retired(engine).into_iter().for_each(Retired::expire);
+        } else if is_time_to_tick {
+            self.move_clock(engine);
         }
     }
 
-    fn sweep_retired(&mut self, engine: &Inner) {
-        let Some(youngest) = self.retired.iter().map(|retired| retired.until).max() else { return };
+    /// Moves the clock past everything that has been retired; says whether there is something.
+    fn move_clock(&mut self, engine: &Inner) -> bool {
+        let Some(youngest) = self.retired.iter().map(|retired| retired.until).max() else { return false };
         engine.clock.tick_past(youngest);
-        if !fence_heavy() {
-            return;
+        self.tick_at = self.retired.len() + SWEEP_AT;
+        true
+    }
+
+    /// Sweeps, however little there is; returns what is to [expire](Retired::expire), for those who hold a lock.
+    pub(crate) fn sweep_all(&mut self, engine: &Inner) -> Vec<Retired> {
+        self.take_orphans(engine);
+        self.sweep_nodes(engine);
+        self.sweep_retired(engine)
+    }
+
+    fn take_orphans(&mut self, engine: &Inner) {
+        let mut orphans = engine.registry.take_orphans();
+        self.retired.append(&mut orphans.retired);
+        self.unlinked.append(&mut orphans.nodes);
+    }
+
+    fn sweep_retired(&mut self, engine: &Inner) -> Vec<Retired> {
+        if !self.move_clock(engine) || !fence_heavy() {
+            return Vec::new();
         }
         let looks_at = engine.registry.looks_at();
-        self.retired.extract_if(.., |retired| !retired.is_met_by(&looks_at)).for_each(Retired::expire);
+        let unseen = self.retired.extract_if(.., |retired| !retired.is_met_by(&looks_at)).collect();
         // What somebody still looks at is looked through again when as much has come again, or after a number of uses.
         self.sweep_at = SWEEP_AT.max(2 * self.retired.len());
+        self.tick_at = self.retired.len() + SWEEP_AT;
+        unseen
     }
 
     /// Takes everything that waits, for those who stay.
@@ -182,7 +217,7 @@ impl Limbo {
 
     /// Takes a node that nobody can reach.
     pub(crate) fn put_back(&mut self, node: Node) {
-        if self.free.len() < POOLED {
+        if self.free.len() < self.pool {
             self.free.push(node);
         } else {
             // SAFETY: nobody can reach it.
@@ -190,8 +225,32 @@ impl Limbo {
         }
     }
 
+    /// How many nodes there are to be used again.
+    pub(crate) fn pooled(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.retired.is_empty() && self.unlinked.is_empty() && self.batch.is_empty()
+    }
+
+    /// Gives the memory back that is kept for later.
+    pub(crate) fn trim(&mut self) {
+        for node in std::mem::take(&mut self.free) {
+            // SAFETY: free nodes are nobody's.
+            unsafe { node.free() };
+        }
+        self.retired.shrink_to_fit();
+        self.unlinked.shrink_to_fit();
+        self.batch.shrink_to_fit();
+    }
+
     /// Frees the closed batch if the walks it waits for are over, and closes the next one, which what is left joins.
     fn sweep_nodes(&mut self, engine: &Inner) {
+        if self.unlinked.is_empty() && self.batch.is_empty() {
+            return;
+        }
         if self.walks.iter().all(Walk::is_over) {
             self.free_batch();
         }

@@ -9,14 +9,17 @@ use reweave_core::sync::MODELLED;
 
 use crate::engine::{Engine, EngineId, Inner};
 use crate::history::{Node, PreImage};
-use crate::limbo::{Limbo, Retired};
+use crate::limbo::{Limbo, POOLED, Retired};
 use crate::log::Log;
 use crate::orec::Orec;
 use crate::registry::{NOBODY, SharedSlot, SnapshotsInUse, UNUSED};
 use crate::thread::{self, Open};
+use crate::tidy::{Listed, Which};
+use crate::var::VarPtr;
+use crate::word::Destroy;
 
 /// Versions that a participant keeps between two looks at the snapshots in use.
-const PUSHES_BETWEEN_LOOKS: u32 = if MODELLED { 1 } else { 32 };
+pub(crate) const PUSHES_BETWEEN_LOOKS: u32 = if MODELLED { 1 } else { 32 };
 
 /// Commits, loads and drops between two sweeps of whoever unlinks too little for one.
 const USES_BETWEEN_SWEEPS: u32 = 4096;
@@ -40,8 +43,11 @@ pub struct Participant {
     /// What the last look at the snapshots in use found, and for how many pushes it will be used.
     in_use: RefCell<SnapshotsInUse>,
     pushes_left: Cell<u32>,
-    /// Commits, loads and drops until the next sweep.
+    /// Commits, loads and drops until the next sweep; or 1, if variables are to be handed over: then the rest is set aside.
     uses_left: Cell<u32>,
+    uses_set_aside: Cell<u32>,
+    /// Variables that the commit under way has listed.
+    listed: RefCell<Vec<Listed>>,
     /// How many hold on to this participation while user code runs outside a transaction: see [`Busy`].
     busy: Cell<u32>,
 }
@@ -61,10 +67,12 @@ impl Participant {
             engine,
             owner,
             own: if owner == NOBODY { UNUSED } else { owner },
-            limbo: RefCell::new(Limbo::new()),
+            limbo: RefCell::new(Limbo::new(POOLED)),
             in_use: RefCell::new(SnapshotsInUse::default()),
             pushes_left: Cell::new(0),
             uses_left: Cell::new(USES_BETWEEN_SWEEPS),
+            uses_set_aside: Cell::new(0),
+            listed: RefCell::new(Vec::new()),
             busy: Cell::new(0),
         }
     }
@@ -138,38 +146,79 @@ impl Participant {
     /// A node for a version that is to be kept.
     #[inline]
     pub(crate) fn node(&self) -> Node {
-        self.limbo.borrow_mut().node()
+        let mut limbo = self.limbo.borrow_mut();
+        let node = limbo.node();
+        self.slot.counters.pooled.set(limbo.pooled());
+        node
     }
 
     /// Takes a node that was cut out of a chain, with the pre-image in it.
     pub(crate) fn unlink(&self, node: Node, pre_image: PreImage) {
-        if let Some(destroy) = pre_image.destroy {
-            // SAFETY: the chain owned the word, whose type is Send.
-            self.retire(unsafe { Retired::value(pre_image.word, destroy, pre_image.since, pre_image.until) });
-        }
-        let is_due = self.limbo.borrow_mut().unlink(node);
+        // SAFETY: the chain owned the word.
+        let is_due = unsafe { self.limbo.borrow_mut().unlink(node, pre_image) };
         self.sweep_soon(is_due);
     }
 
-    /// To be called after each commit, load or drop, with no lock held: sweeps now and then, and when there is enough to sweep.
+    /// Takes note that a commit has given a variable a history, so that somebody looks after it when commits to it end.
+    ///
+    /// # Safety
+    /// The caller holds the variable's lock; `destroy` is the one of its values' type.
+    pub(crate) unsafe fn list(&self, var: VarPtr, destroy: Option<Destroy>) {
+        // SAFETY: by the caller.
+        if self.engine().keeps_everything() || !unsafe { var.cold().list() } {
+            return;
+        }
+        // SAFETY: it has been given a handle for the list just now.
+        self.listed.borrow_mut().push(unsafe { Listed::new(var, destroy) });
+        if self.uses_left.get() > 1 {
+            self.uses_set_aside.set(self.uses_left.replace(1) - 1);
+        }
+    }
+
+    /// To be called after each commit, load or drop, with no lock held: sweeps now and then, and when there is enough to sweep;
+    /// and hands over what has been listed.
     #[inline(always)]
     pub(crate) fn count_use(&self) {
         let left = self.uses_left.get() - 1;
         self.uses_left.set(left);
         if left == 0 {
-            self.sweep();
+            self.clear_up();
         }
     }
 
     #[cold]
-    fn sweep(&self) {
+    fn clear_up(&self) {
+        let left = self.uses_set_aside.take();
+        self.uses_left.set(if left == 0 { USES_BETWEEN_SWEEPS } else { left });
+        let mut listed = self.listed.take();
+        if !listed.is_empty() {
+            self.engine().take_listed(&mut listed);
+            self.listed.replace(listed);
+        }
+        if left == 0 {
+            self.sweep();
+        }
+    }
+
+    /// Destroys what can be destroyed by now of what this participation has unlinked.
+    pub(crate) fn sweep(&self) {
         self.uses_left.set(USES_BETWEEN_SWEEPS);
-        self.limbo.borrow_mut().sweep(self.engine());
+        let mut limbo = self.limbo.borrow_mut();
+        limbo.sweep(self.engine());
+        self.slot.counters.pooled.set(limbo.pooled());
+    }
+
+    /// Gives the memory back that this participation keeps for later.
+    pub(crate) fn trim(&self) {
+        self.sweep();
+        self.limbo.borrow_mut().trim();
+        self.slot.counters.pooled.set(0);
     }
 
     fn sweep_soon(&self, is_due: bool) {
         if is_due && !self.engine().keeps_everything() {
             self.uses_left.set(1);
+            self.uses_set_aside.set(0);
         }
     }
 
@@ -195,10 +244,15 @@ impl Drop for Participant {
     /// engine, which keeps the rest.
     fn drop(&mut self) {
         thread::forget_if_latest(self);
+        debug_assert!(self.listed.get_mut().is_empty(), "handed over at the end of the commit");
         let left_over = self.limbo.get_mut().take_all();
-        if let Some(nobodys) = self.engine().registry.leave(self.owner, &self.slot, left_over) {
+        let engine = self.engine();
+        if let Some(nobodys) = engine.registry.leave(self.owner, &self.slot, left_over) {
             // SAFETY: the last to take part has left.
             unsafe { nobodys.expire() };
+            if !engine.keeps_everything() {
+                engine.tidy(Which::All);
+            }
             thread::reap_outside_transactions();
         }
     }

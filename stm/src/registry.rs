@@ -9,17 +9,19 @@
 //! | `from`, `to` if it is younger | an open transaction: the ticks between which it has read | values replaced, and variables dropped, in between (`limbo`) |
 //! | `loading` = t | a look at a single value, begun at tick t | the same, from t on |
 //! | `walks`, odd | a walk along a variable's older versions | the nodes of chains (`limbo`) |
+//!
+//! One more slot is the engine's own: for the walks of whoever looks after idle variables (`tidy`).
 
 use crossbeam_utils::CachePadded;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU64, Ordering, fence};
-use reweave_core::sync::{Arc, Mutex, fence_light};
+use reweave_core::sync::{Arc, Mutex, fence_light, thread};
 
 use crate::clock::Clock;
 use crate::history::Node;
 use crate::limbo::Retired;
 use crate::orec::OWNERS;
-use crate::stats::{Counters, Stats};
+use crate::stats::{Counters, Counts, OldestSnapshot};
 
 /// The first owner number that is somebody's: 0 is in the records of variables that nobody has written.
 const FIRST_OWNER: u16 = 1;
@@ -172,6 +174,11 @@ pub(crate) struct SnapshotsInUse {
 }
 
 impl SnapshotsInUse {
+    /// As if those were all: for a seeded bug.
+    pub(crate) fn forget_horizon(&mut self) {
+        self.horizon = NONE;
+    }
+
     /// Whether a snapshot may need the version that was current from the commit at `since` to that at `until`.
     pub(crate) fn need(&self, since: u64, until: u64) -> bool {
         if seeded("stm/prune-too-much") {
@@ -209,33 +216,68 @@ impl Orphans {
 }
 
 /// The participants of an engine.
-pub(crate) struct Registry(Mutex<Members>);
+pub(crate) struct Registry {
+    members: Mutex<Members>,
+    house: SharedSlot,
+}
+
+/// One of them.
+struct Member {
+    slot: SharedSlot,
+    /// The name of the thread that began the participation.
+    name: Option<String>,
+    /// How many began one before.
+    number: u64,
+}
+
+impl Member {
+    fn describe(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("participant {}", self.number))
+    }
+}
 
 struct Members {
-    slots: Vec<SharedSlot>,
+    all: Vec<Member>,
+    enrolled: u64,
     free_owners: Vec<u16>,
     next_owner: u16,
     orphans: Orphans,
     /// Counts of those who have left.
-    departed: Stats,
+    departed: Counts,
+}
+
+/// The snapshots that are open.
+pub(crate) struct OpenSnapshots {
+    pub(crate) count: usize,
+    pub(crate) oldest: Option<OldestSnapshot>,
 }
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Members {
-            slots: Vec::new(),
+        let members = Members {
+            all: Vec::new(),
+            enrolled: 0,
             free_owners: Vec::new(),
             next_owner: FIRST_OWNER,
             orphans: Orphans::default(),
-            departed: Stats::default(),
-        }))
+            departed: Counts::default(),
+        };
+        Self { members: Mutex::new(members), house: Arc::new(CachePadded::new(Slot::new())) }
+    }
+
+    /// The slot for the walks of whoever looks after idle variables, of whom there is one at a time.
+    pub(crate) fn house(&self) -> &Slot {
+        &self.house
     }
 
     /// Begins a participation: its owner number and slot.
     pub(crate) fn enrol(&self) -> (u16, SharedSlot) {
         let slot = Arc::new(CachePadded::new(Slot::new()));
-        let mut members = self.0.lock();
-        members.slots.push(slot.clone());
+        let name = thread::name();
+        let mut members = self.members.lock();
+        let number = members.enrolled;
+        members.enrolled += 1;
+        members.all.push(Member { slot: slot.clone(), name, number });
         let owner = members.free_owners.pop().unwrap_or_else(|| {
             let fresh = members.next_owner;
             if fresh == UNUSED {
@@ -249,40 +291,56 @@ impl Registry {
 
     /// Ends a participation and takes over what it leaves; if nobody takes part any more, hands out all that is left.
     pub(crate) fn leave(&self, owner: u16, slot: &SharedSlot, left_over: Orphans) -> Option<Orphans> {
-        let mut members = self.0.lock();
-        members.slots.retain(|other| !Arc::ptr_eq(other, slot));
+        let mut members = self.members.lock();
+        members.all.retain(|other| !Arc::ptr_eq(&other.slot, slot));
         members.departed += slot.counters.read();
         members.orphans.append(left_over);
         if owner != NOBODY {
             members.free_owners.push(owner);
         }
         // Under the lock that whoever takes part later has to take first: nothing of this can be found by then.
-        members.slots.is_empty().then(|| std::mem::take(&mut members.orphans))
+        members.all.is_empty().then(|| std::mem::take(&mut members.orphans))
     }
 
     /// Hands over what those who have left could not destroy.
     pub(crate) fn take_orphans(&self) -> Orphans {
-        std::mem::take(&mut self.0.lock().orphans)
+        std::mem::take(&mut self.members.lock().orphans)
     }
 
     /// How many threads take part.
     pub(crate) fn len(&self) -> usize {
-        self.0.lock().slots.len()
+        self.members.lock().all.len()
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        let members = self.0.lock();
-        let mut stats = members.departed;
-        members.slots.iter().for_each(|slot| stats += slot.counters.read());
-        stats
+    pub(crate) fn counts(&self) -> Counts {
+        let members = self.members.lock();
+        let mut counts = members.departed;
+        members.all.iter().for_each(|member| counts += member.slot.counters.read());
+        counts
+    }
+
+    /// How many nodes those who take part keep to use them again.
+    pub(crate) fn pooled(&self) -> usize {
+        self.members.lock().all.iter().map(|member| member.slot.counters.pooled.get() as usize).sum()
+    }
+
+    /// The snapshots that are open when the clock reads `now`, as far as they are seen.
+    pub(crate) fn open_snapshots(&self, now: u64) -> OpenSnapshots {
+        let members = self.members.lock();
+        let announced = members.all.iter().map(|member| (member.slot.snapshot.load(Ordering::Acquire), member));
+        let open: Vec<_> = announced.filter(|&(instant, _)| instant != NONE).collect();
+        let oldest = open.iter().min_by_key(|&(instant, _)| instant);
+        let oldest = oldest
+            .map(|&(instant, member)| OldestSnapshot { age: now.saturating_sub(instant), holder: member.describe() });
+        OpenSnapshots { count: open.len(), oldest }
     }
 
     /// The instants in use. A snapshot whose announcement we miss reads at the horizon or later (`Clock::horizon`).
     pub(crate) fn snapshots_in_use(&self, clock: &Clock, found: &mut SnapshotsInUse) {
         found.horizon = clock.horizon();
         found.older.clear();
-        let members = self.0.lock();
-        let announced = members.slots.iter().map(|slot| slot.snapshot.load(Ordering::Acquire));
+        let members = self.members.lock();
+        let announced = members.all.iter().map(|member| member.slot.snapshot.load(Ordering::Acquire));
         found.older.extend(announced.filter(|&instant| instant < found.horizon));
         found.older.sort_unstable();
     }
@@ -290,13 +348,14 @@ impl Registry {
     /// The ticks that transactions and loads may be looking at. To be called after a heavy fence: whoever is missed sees what
     /// its caller wrote before.
     pub(crate) fn looks_at(&self) -> Vec<(u64, u64)> {
-        self.0.lock().slots.iter().flat_map(|slot| slot.looks_at()).collect()
+        self.members.lock().all.iter().flat_map(|member| member.slot.looks_at()).collect()
     }
 
     /// The walks that are under way. To be called after a fence: whoever is missed sees what its caller wrote before.
     pub(crate) fn walks(&self) -> Vec<Walk> {
-        let members = self.0.lock();
-        let walking = members.slots.iter().filter_map(|slot| Some((slot, slot.walk()?)));
+        let members = self.members.lock();
+        let slots = members.all.iter().map(|member| &member.slot).chain([&self.house]);
+        let walking = slots.filter_map(|slot| Some((slot, slot.walk()?)));
         walking.map(|(slot, number)| Walk { slot: slot.clone(), number }).collect()
     }
 }

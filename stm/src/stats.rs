@@ -6,8 +6,8 @@ use reweave_core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Cause;
 
-/// What an engine has done so far. Counts of running threads may lag by the operations under way.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+/// What an engine has done so far, and what it keeps. Counts of running threads may lag by the operations under way.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stats {
     /// Transactions committed, read-only ones included, and stores outside transactions.
@@ -18,6 +18,35 @@ pub struct Stats {
     pub waits: u64,
     /// Attempts that could not commit, by cause.
     pub aborts: Aborts,
+    /// Older versions of variables that are kept at the moment, for the snapshots that may need them. The current version of a
+    /// variable is not counted.
+    pub live_versions: usize,
+    /// Places for older versions that threads keep, to use them again: 48 bytes each.
+    pub pooled_nodes: usize,
+    /// Snapshots open at the moment.
+    pub open_snapshots: usize,
+    /// The snapshot that has been open the longest, if one is: versions that it may read are kept.
+    pub oldest_snapshot: Option<OldestSnapshot>,
+}
+
+/// The open snapshot with the earliest instant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OldestSnapshot {
+    /// How far the clock of the engine has moved on since its instant, in ticks. The clock ticks for snapshots that follow
+    /// commits, and for transactions that meet what others have just committed; otherwise it stands still.
+    pub age: u64,
+    /// Who holds it: the name of the thread that began the participation, or `participant N` if it has none.
+    pub holder: String,
+}
+
+/// The counts of a thread, or of several.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) commits: u64,
+    pub(crate) snapshots: u64,
+    pub(crate) waits: u64,
+    pub(crate) aborts: Aborts,
 }
 
 /// Attempts that could not commit, by cause.
@@ -44,12 +73,17 @@ impl Aborts {
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} commits, {} snapshots, {} waits", self.commits, self.snapshots, self.waits)?;
-        self.aborts.iter().try_for_each(|(cause, count)| write!(f, ", {count} aborts by {cause}"))
+        self.aborts.iter().try_for_each(|(cause, count)| write!(f, ", {count} aborts by {cause}"))?;
+        write!(f, "; {} older versions, {} open snapshots", self.live_versions, self.open_snapshots)?;
+        if let Some(OldestSnapshot { age, holder }) = &self.oldest_snapshot {
+            write!(f, ", the oldest {age} ticks old and held by {holder}")?;
+        }
+        write!(f, "; {} nodes pooled", self.pooled_nodes)
     }
 }
 
-impl std::ops::AddAssign for Stats {
-    fn add_assign(&mut self, other: Stats) {
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
         self.commits += other.commits;
         self.snapshots += other.snapshots;
         self.waits += other.waits;
@@ -76,7 +110,15 @@ impl Counter {
         }
     }
 
-    fn get(&self) -> u64 {
+    /// Sets it; as [`bump`](Counter::bump).
+    #[inline]
+    pub(crate) fn set(&self, count: usize) {
+        if !reweave_core::sync::MODELLED {
+            self.0.store(count as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -87,6 +129,8 @@ pub(crate) struct Counters {
     pub(crate) snapshots: Counter,
     pub(crate) waits: Counter,
     aborts: [Counter; Cause::ALL.len()],
+    /// Nodes kept to use them again.
+    pub(crate) pooled: Counter,
 }
 
 impl Counters {
@@ -96,6 +140,7 @@ impl Counters {
             snapshots: Counter::new(),
             waits: Counter::new(),
             aborts: std::array::from_fn(|_| Counter::new()),
+            pooled: Counter::new(),
         }
     }
 
@@ -103,8 +148,8 @@ impl Counters {
         self.aborts[cause as usize].bump();
     }
 
-    pub(crate) fn read(&self) -> Stats {
-        Stats {
+    pub(crate) fn read(&self) -> Counts {
+        Counts {
             commits: self.commits.get(),
             snapshots: self.snapshots.get(),
             waits: self.waits.get(),

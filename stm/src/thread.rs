@@ -110,6 +110,32 @@ pub(crate) fn leave(engine: &Engine) {
     }
 }
 
+/// Runs `act` with the calling thread's participation in an engine, if it has one.
+pub(crate) fn with_known_participation(engine: &Engine, act: impl FnOnce(&Participant)) {
+    let known = PARTICIPATIONS.try_with(|Participations(list)| {
+        list.borrow().iter().find(|(id, _)| *id == engine.id()).map(|(_, known)| known.clone())
+    });
+    if let Ok(Some(participant)) = known {
+        act(&participant);
+    }
+}
+
+/// Ends all participations of the calling thread, which uses none right now.
+pub(crate) fn leave_all() {
+    let take = || {
+        forget_latest();
+        PARTICIPATIONS.try_with(|Participations(list)| list.take()).unwrap_or_default()
+    };
+    // As in `leave`.
+    loop {
+        let participations = take();
+        if participations.is_empty() {
+            break;
+        }
+        drop(participations);
+    }
+}
+
 /// The thread's right to have a transaction open; at most one exists a thread.
 pub(crate) struct Open(());
 

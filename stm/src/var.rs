@@ -7,8 +7,8 @@
 use std::ptr::NonNull;
 
 use reweave_core::reclaim::{Garbage, expire};
-use reweave_core::sync::ExclusiveLoad;
 use reweave_core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use reweave_core::sync::{ExclusiveLoad, UnsafeCell};
 
 use crate::chunk;
 use crate::history::History;
@@ -29,6 +29,9 @@ pub(crate) struct Cold {
     /// What snapshots may need of the past. Written under the lock only.
     pub(crate) history: History,
     handles: AtomicU32,
+    /// Whether the variable is on the list of those with a history (`tidy`), or was when its last handle went. Read and written
+    /// under the lock only.
+    is_listed: UnsafeCell<bool>,
 }
 
 impl Var {
@@ -93,7 +96,45 @@ impl VarPtr {
 
 impl Cold {
     pub(crate) fn new() -> Self {
-        Self { history: History::new(), handles: AtomicU32::new(1) }
+        Self { history: History::new(), handles: AtomicU32::new(1), is_listed: UnsafeCell::new(false) }
+    }
+
+    /// Marks the variable as listed and counts a handle for the list, unless that has been done; says whether it did. A
+    /// variable whose last handle is gone is not listed: it is on its way out, with its history.
+    ///
+    /// # Safety
+    /// The caller holds the variable's lock.
+    pub(crate) unsafe fn list(&self) -> bool {
+        // SAFETY: by the caller nobody else is at it.
+        let was_listed = self.is_listed.with_mut(|listed| unsafe { listed.replace(true) });
+        !was_listed && self.add_to_handles()
+    }
+
+    /// Counts one more handle unless there is none; says whether it did. It need not refuse one, as `add_handle` does: the list has
+    /// one, and there is room for as many again.
+    fn add_to_handles(&self) -> bool {
+        let mut handles = self.handles.load(Ordering::Relaxed);
+        while handles > 0 {
+            match self.handles.compare_exchange(handles, handles + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => handles = now,
+            }
+        }
+        false
+    }
+
+    /// Takes the mark away; the list still has its handle.
+    ///
+    /// # Safety
+    /// The caller holds the variable's lock.
+    pub(crate) unsafe fn unlist(&self) {
+        // SAFETY: by the caller nobody else is at it.
+        self.is_listed.with_mut(|listed| unsafe { listed.write(false) });
+    }
+
+    /// Whether the handle of the list is the only one. Then it remains the only one.
+    pub(crate) fn is_only_listed(&self) -> bool {
+        self.handles.load(Ordering::Relaxed) == 1
     }
 
     /// Counts one more handle.

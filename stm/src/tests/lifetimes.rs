@@ -3,14 +3,14 @@
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
 
-use super::on_threads;
+use super::{becomes, on_threads};
 use crate::{Attempt, Engine, TVar, TransactionError, TxResult, abort, atomically, retry};
 
 /// Counts the clones and drops of itself: the difference is how many are alive.
-struct Tracked(Arc<AtomicUsize>);
+pub(super) struct Tracked(Arc<AtomicUsize>);
 
 impl Tracked {
-    fn new(alive: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(alive: &Arc<AtomicUsize>) -> Self {
         alive.fetch_add(1, Ordering::SeqCst);
         Self(alive.clone())
     }
@@ -66,7 +66,8 @@ fn every_value_is_dropped_exactly_once() {
         drop(engine);
     }
     leave_abandoned_engines();
-    assert_eq!(alive.load(Ordering::SeqCst), 0);
+    // The thread that looks after idle variables may be at the last of them.
+    becomes("every value is dropped", || alive.load(Ordering::SeqCst) == 0);
 }
 
 #[test]

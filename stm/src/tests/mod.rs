@@ -4,11 +4,14 @@ mod alternatives;
 mod anomalies;
 mod lifetimes;
 mod limits;
+mod memory;
 mod outcomes;
 mod reference;
 mod snapshots;
 mod starvation;
 mod waiting;
+
+use std::time::{Duration, Instant};
 
 use reweave_core::sync::{Arc, thread};
 
@@ -22,4 +25,13 @@ fn on_threads<T: Send + 'static>(count: usize, body: impl Fn(usize) -> T + Send 
         })
         .collect();
     threads.into_iter().map(|thread| thread.join().expect("no test thread panics")).collect()
+}
+
+/// Waits until something holds that is only a matter of time; 10 s of it at most.
+fn becomes(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in 10 s: {what}");
+        thread::yield_now();
+    }
 }
