@@ -174,6 +174,42 @@ fn a_stalled_snapshot_keeps_a_bounded_number_of_boxed_values() {
 }
 
 #[test]
+fn a_transaction_asleep_keeps_a_bounded_number_of_values() {
+    // One updater, and two transactions that are open at its sweeps: its own, and the one asleep.
+    const WAITING: usize = 2 * 2 * (VARIABLES + SWEEP_AT);
+    let engine = Engine::new();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let vars: Arc<Vec<_>> = Arc::new((0..VARIABLES).map(|_| TVar::new_in(&engine, Tracked::new(&alive))).collect());
+    let [asleep, awake] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let sleeper = thread::spawn({
+        let (engine, vars, asleep, awake) = (engine.clone(), vars.clone(), asleep.clone(), awake.clone());
+        move || {
+            engine.attempt(|tx| {
+                vars[0].with(tx, |_| ())?;
+                asleep.store(true, Ordering::Release);
+                while !awake.load(Ordering::Acquire) {
+                    thread::park();
+                }
+                Ok(())
+            });
+        }
+    });
+    becomes("the transaction is open", || asleep.load(Ordering::Acquire));
+    let mut most = 0;
+    for round in 0..100_000 {
+        vars[round % VARIABLES].store(Tracked::new(&alive));
+        most = most.max(alive.load(Ordering::SeqCst));
+    }
+    assert!(most <= VARIABLES + WAITING, "{most} values");
+    engine.tidy();
+    assert!(alive.load(Ordering::SeqCst) > VARIABLES, "it may look at what was there");
+    awake.store(true, Ordering::Release);
+    sleeper.thread().unpark();
+    sleeper.join().expect("it does not panic");
+    becomes("what it kept is gone", || engine.tidy() == 0 && alive.load(Ordering::SeqCst) == VARIABLES);
+}
+
+#[test]
 fn variables_dropped_beside_a_stalled_snapshot_do_not_pile_up() {
     let engine = Engine::new();
     let alive = Arc::new(AtomicUsize::new(0));
