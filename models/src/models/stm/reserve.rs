@@ -40,7 +40,7 @@ pub const MODELS: &[Model] = &[
         property: "one transaction reserves at a time, and whoever waits gets its turn",
         runs: &[Run::loom_bounded(1), Run::shuttle_pct(3, 5_000)],
         covers: &["waited"],
-        seeded: &[Seeded { bug: "stm/two-reserve", run: Run::shuttle_pct(3, 5_000), expect: "was lost" }],
+        seeded: &[Seeded { bug: "stm/two-reserve", run: Run::shuttle_pct(3, 5_000), expect: "two commits" }],
         body: reserving_three,
     },
 ];
@@ -101,7 +101,7 @@ fn reserving_pair() {
     if mine + others == 3 {
         cover("one reserved");
     }
-    assert_eq!((x.load(), y.load()), (2, 2), "an update was lost");
+    assert_eq!((x.load(), y.load()), (2, 2), "of two commits one was lost");
 }
 
 fn reserving_three() {
@@ -124,6 +124,6 @@ fn reserving_three() {
     if aborted.load(Ordering::Relaxed) == 2 {
         cover("waited");
     }
-    assert_eq!((x.load(), y.load()), (3, 3), "an update was lost");
+    assert_eq!((x.load(), y.load()), (3, 3), "of two commits one was lost");
     assert!(matches!(mine.attempt(|tx| x.write(tx, 4)), Attempt::Committed(())), "something was left reserved");
 }
