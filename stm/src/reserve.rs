@@ -15,8 +15,8 @@
 //! 2. *It is not aborted.* `R` is set by compare-and-swap from an unlocked record, and nobody locks a record with `R`: from then
 //!    on the variable's version stays. At any moment all it has read is current, as opacity asks; that holds at its stamp, too.
 //! 3. *It does not wait for ever.* It waits for holders of `L` alone, while it holds none itself: it sets `R` on all that it writes
-//!    before it locks the first. A holder of `L` is inside a commit and waits for no transaction. And nobody locks a variable
-//!    again after noticing that it is wanted.
+//!    before it locks the first. A holder of `L` is inside a commit, or a round over idle variables (`tidy`), and waits for no
+//!    transaction. And no commit locks a variable again after noticing that it is wanted.
 //! 4. *Turns come in order*, handed over from each to the next in line, before any user code of the one that ends (`run`).
 //!
 //! The instants of commits still are prefixes of their order (`clock`): who overwrites what a reserving transaction has read locks
