@@ -30,13 +30,14 @@ impl Spin {
 
     pub(crate) fn pause(&mut self) {
         self.0 += 1;
-        if self.0 <= SPINS {
+        let after_spins = self.0.saturating_sub(SPINS);
+        if after_spins == 0 {
             return hint::spin_loop();
         }
-        if MODELLED || self.0 <= SPINS + YIELDS {
+        if MODELLED || after_spins <= YIELDS {
             return thread::yield_now();
         }
-        let naps = (self.0 - SPINS - YIELDS - 1).min(6);
+        let naps = (after_spins - YIELDS - 1).min(6);
         // Not by parking: that might take a wake-up which is meant for whoever called us.
         thread::nap((FIRST_NAP * (1 << naps)).min(LONGEST_NAP));
     }
