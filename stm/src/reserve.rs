@@ -57,6 +57,7 @@ pub(crate) struct Turn<'e>(&'e Turns);
 struct Place<'e> {
     turns: &'e Turns,
     trigger: Arc<Trigger>,
+    has_come: bool,
 }
 
 thread_local! {
@@ -84,11 +85,12 @@ impl Turns {
             }
             line.waiting.push_back(trigger.clone());
         }
-        let place = Place { turns: self, trigger };
+        let mut place = Place { turns: self, trigger, has_come: false };
         let what = "a turn to reserve what a transaction reads";
         let handed_over = event::wait_signal(&place.trigger, what, Limits::unstoppable());
         debug_assert!(handed_over.is_ok(), "nothing else ends an unstoppable wait");
-        place.become_turn()
+        place.has_come = true;
+        Some(Turn(self))
     }
 
     /// Whether the reserving transaction waits for the variable.
@@ -117,18 +119,12 @@ impl Turns {
     }
 }
 
-impl<'e> Place<'e> {
-    fn become_turn(self) -> Option<Turn<'e>> {
-        let turn = Turn(self.turns);
-        let _ = IN_LINE.try_with(|in_line| in_line.set(false));
-        std::mem::forget(self);
-        Some(turn)
-    }
-}
-
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let _ = IN_LINE.try_with(|in_line| in_line.set(false));
+        if self.has_come {
+            return;
+        }
         let left = {
             let mut line = self.turns.line.lock();
             let position = line.waiting.iter().position(|other| Arc::ptr_eq(other, &self.trigger));
