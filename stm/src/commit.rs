@@ -63,8 +63,9 @@ fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> 
 #[cold]
 pub(crate) fn commit_reserving(participant: &Participant, log: &mut Log) {
     let turns = &participant.engine().turns;
-    for write in &log.writes {
-        // What was not read before. To wait for it while others are locked would hold up those who want the others.
+    // What was not read just before it was written may not be reserved yet. To wait for it while others are locked would hold
+    // up those who want the others.
+    for write in log.writes.iter().filter(|write| write.before == Orec::NONE) {
         reserve::reserve(turns, write.var);
     }
     for write in &mut log.writes {

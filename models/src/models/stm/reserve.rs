@@ -10,6 +10,9 @@ use reweave_stm::{Attempt, Greedy, TVar, TxResult};
 use super::{beside, engine_with};
 use crate::{Model, Run, Seeded, cover};
 
+/// Why a deep exploration may be cut off.
+const UNENDED: &str = "not seen to end in two minutes";
+
 /// The models of reserving.
 pub const MODELS: &[Model] = &[
     Model {
@@ -38,7 +41,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "reserving-three",
         property: "one transaction reserves at a time, and whoever waits gets its turn",
-        runs: &[Run::loom_bounded(1), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(0), Run::loom_bounded(1).deep().may_be_cut_off(UNENDED), Run::shuttle_pct(3, 5_000)],
         covers: &["waited"],
         seeded: &[Seeded { bug: "stm/two-reserve", run: Run::shuttle_pct(3, 5_000), expect: "two commits" }],
         body: reserving_three,
