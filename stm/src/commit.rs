@@ -13,8 +13,7 @@
 //! locked, and whoever wants both waits or gives up.
 //!
 //! A lock is never waited for by one who holds another. A commit that finds one taken releases its own and gives up, so there
-//! is no deadlock.
-//! Between the first lock and the last release no user code runs: words are moved, not compared, cloned or dropped.
+//! is no deadlock. Between the first lock and the last release no user code runs: words are moved, not compared, cloned or dropped.
 
 use reweave_core::seeded;
 use reweave_core::sync::ExclusiveLoad;
@@ -143,12 +142,11 @@ fn lock_all(writes: &mut [Write], turns: &Turns) -> Result<(), Cause> {
         // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
         // the cache line twice if another core has it.
         let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
-        let is_wanted = turns.want(write.var);
-        if expected.is_free() && !is_wanted && lock(var, expected).is_ok() {
+        if expected.is_free() && !turns.want(write.var) && lock(var, expected).is_ok() {
             write.before = expected;
             continue;
         }
-        match if is_wanted { Err(Cause::Reserved) } else { lock_slowly(write) } {
+        match lock_slowly(write, turns) {
             Ok(before) => write.before = before,
             Err(cause) => {
                 release(&writes[..position]);
@@ -160,12 +158,15 @@ fn lock_all(writes: &mut [Write], turns: &Turns) -> Result<(), Cause> {
 }
 
 /// Locks the variable of one entry, whose record is not what it seemed to be: because a waiter has marked it meanwhile, or
-/// because of another commit. Returns the record from before.
+/// because of another commit, or which is wanted by one who reserves. Returns the record from before.
 #[cold]
-fn lock_slowly(write: &Write) -> Result<Orec, Cause> {
+fn lock_slowly(write: &Write, turns: &Turns) -> Result<Orec, Cause> {
     // SAFETY: logged variables outlive the open transaction.
     let var = unsafe { write.var.hot() };
     let read = write.before;
+    if turns.want(write.var) {
+        return Err(Cause::Reserved);
+    }
     let must_be_still = read != Orec::NONE && !seeded("stm/commit-without-validation");
     loop {
         let now = var.orec.load(Ordering::Relaxed);

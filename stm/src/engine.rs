@@ -39,7 +39,7 @@ use crate::waiters::Waiters;
 /// # Older versions
 ///
 /// A commit keeps the version that it replaces if a snapshot may be reading it. A variable has at most one older version for
-/// each open snapshot, one more, and those that nobody has looked at yet: at most seven, and 31 for each thread that commits to
+/// each open snapshot, one more, and those that nobody has looked at yet: at most 31 for each thread that commits to
 /// it, as threads look seldom which snapshots are open; in the mean very few. So a snapshot that stays open, its thread asleep,
 /// costs one older version a variable, however many commits follow.
 ///

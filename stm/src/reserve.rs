@@ -16,7 +16,8 @@
 //!    on the variable's version stays. At any moment all it has read is current, as opacity asks; that holds at its stamp, too.
 //! 3. *It does not wait for ever.* It waits for holders of `L` alone, while it holds none itself: it sets `R` on all that it writes
 //!    before it locks the first. A holder of `L` is inside a commit, or a round over idle variables (`tidy`), and waits for no
-//!    transaction. And no commit locks a variable again after noticing that it is wanted.
+//!    transaction. And no commit locks a variable again after noticing that it is wanted; a round locks one only if it has
+//!    something to cut out, which takes another commit.
 //! 4. *Turns come in order*, handed over from each to the next in line, before any user code of the one that ends (`run`).
 //!
 //! The instants of commits still are prefixes of their order (`clock`): who overwrites what a reserving transaction has read locks
@@ -73,8 +74,7 @@ impl Turns {
     /// Waits for the caller's turn, in the order of coming; `None` if the thread stands in line already. To be called with nothing
     /// locked and no transaction open.
     pub(crate) fn take(&self) -> Option<Turn<'_>> {
-        let trigger = Arc::new(Trigger::new());
-        {
+        let trigger = {
             let mut line = self.line.lock();
             if !line.is_taken || seeded("stm/two-reserve") {
                 line.is_taken = true;
@@ -83,8 +83,10 @@ impl Turns {
             if IN_LINE.try_with(|in_line| in_line.replace(true)).unwrap_or(false) {
                 return None;
             }
+            let trigger = Arc::new(Trigger::new());
             line.waiting.push_back(trigger.clone());
-        }
+            trigger
+        };
         let mut place = Place { turns: self, trigger, has_come: false };
         let what = "a turn to reserve what a transaction reads";
         let handed_over = event::wait_signal(&place.trigger, what, Limits::unstoppable());

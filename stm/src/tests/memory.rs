@@ -92,7 +92,7 @@ const VARIABLES: usize = 1_000;
 
 /// What a stalled snapshot, short ones beside it and two updaters may keep: for each variable its current version, one for each
 /// open snapshot, and one that was pushed last; and besides, for each of the four threads, what it has pushed since it last looked for
-/// snapshots. (With two snapshots in use each push looks at the whole chain.)
+/// snapshots.
 const MOST_VERSIONS: usize = VARIABLES * (2 + 2) + 4 * PUSHES_BETWEEN_LOOKS as usize;
 
 /// Updates variables from two threads while a snapshot is open for a second; returns the variables, the engine, and the updaters.

@@ -185,8 +185,11 @@ fn a_destructor_of_one_that_reserved_may_reserve_itself() {
         runs += 1;
         let value = count.read(tx)?;
         disturb(&engine, &count);
-        // What an attempt wrote in vain is dropped at its end, and in the end the turn is not ours any more.
-        held.write(tx, Some(Disturbed(engine.clone(), count.clone())))?;
+        // What was written in vain is dropped at the end of the attempt, of the one that reserves, too; the turn is not ours any
+        // more by then.
+        for _ in 0..2 {
+            held.write(tx, Some(Disturbed(engine.clone(), count.clone())))?;
+        }
         count.write(tx, value + 1)
     });
     assert_eq!(runs, 2);
