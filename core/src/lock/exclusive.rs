@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::guard::Guard;
-use super::raw::{Acquiring, RawLock};
+use super::raw::{Acquiring, RawLock, me};
 use super::{AcquireError, after};
 use crate::Reason;
 use crate::event::{Awaits, Event, Limits, Source, Waiter, Waiting};
@@ -65,17 +65,19 @@ impl<T: ?Sized> Lock<T> {
     /// When the current agent holds this lock already: it would wait for itself forever.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
-        if !self.raw.try_fast() {
+        let me = me();
+        if !self.raw.try_fast(me) {
             self.raw.acquire_unstoppably();
         }
-        Guard::new(self)
+        Guard::new(self, me)
     }
 
     /// Locks it if that is possible at once. It is not, either, when the lock is being handed over to somebody who
     /// waits.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        (self.raw.try_fast() || self.raw.try_acquire(false)).then(|| Guard::new(self))
+        let me = me();
+        (self.raw.try_fast(me) || self.raw.try_acquire(false)).then(|| Guard::new(self, me))
     }
 
     /// Blocks until the lock is free, and locks it; or until the wait is stopped.
@@ -108,10 +110,11 @@ impl<T: ?Sized> Lock<T> {
 
     #[inline]
     fn acquire_within(&self, limits: Limits) -> Result<Guard<'_, T>, AcquireError> {
-        if !self.raw.try_fast() {
+        let me = me();
+        if !self.raw.try_fast(me) {
             self.raw.acquire(limits)?;
         }
-        Ok(Guard::new(self))
+        Ok(Guard::new(self, me))
     }
 
     /// A future of [`lock`](Self::lock). The guard belongs to whoever polls it then; to hold it across an `.await` of a
@@ -123,7 +126,7 @@ impl<T: ?Sized> Lock<T> {
         let waiting = Waiting::unstoppable(Acquiring::new(&self.raw));
         async move {
             waiting.await.expect("nothing stops this wait");
-            Guard::new(self)
+            Guard::new(self, me())
         }
     }
 
@@ -136,7 +139,7 @@ impl<T: ?Sized> Lock<T> {
         let waiting = Waiting::new(Acquiring::new(&self.raw));
         async move {
             waiting.await?;
-            Ok(Guard::new(self))
+            Ok(Guard::new(self, me()))
         }
     }
 
@@ -184,7 +187,7 @@ impl<'a, T: ?Sized> Event for LockEvent<'a, T> {
     type Output = Guard<'a, T>;
 
     fn attempt(&mut self) -> Option<Guard<'a, T>> {
-        self.acquiring.attempt().map(|()| Guard::new(self.lock))
+        self.acquiring.attempt().map(|()| Guard::new(self.lock, me()))
     }
 
     fn enlist(&mut self, waiter: &Waiter) -> bool {

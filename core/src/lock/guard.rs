@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 
 use super::exclusive::Lock;
-use super::raw::RawLock;
+use super::raw::{ROAMING, RawLock};
 
 /// Access to the value of a [`Lock`]; dropping it unlocks.
 ///
@@ -14,6 +14,8 @@ use super::raw::RawLock;
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct Guard<'a, T: ?Sized> {
     lock: &'a Lock<T>,
+    /// As whom it was locked.
+    owner: u64,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -21,10 +23,10 @@ pub struct Guard<'a, T: ?Sized> {
 unsafe impl<T: ?Sized + Sync> Sync for Guard<'_, T> {}
 
 impl<'a, T: ?Sized> Guard<'a, T> {
-    /// The lock has just been acquired for this guard.
+    /// The lock has just been acquired for this guard, by the agent of this number.
     #[inline]
-    pub(super) fn new(lock: &'a Lock<T>) -> Self {
-        Self { lock, _not_send: PhantomData }
+    pub(super) fn new(lock: &'a Lock<T>, owner: u64) -> Self {
+        Self { lock, owner, _not_send: PhantomData }
     }
 
     /// A guard that may move to other threads, as with a task that does. Nobody knows from then on who holds the lock:
@@ -41,14 +43,14 @@ impl<'a, T: ?Sized> Guard<'a, T> {
         // If `part` panics, `guard` unlocks.
         let part: *mut U = part(&mut guard);
         let guard = ManuallyDrop::new(guard);
-        MappedGuard { raw: &guard.lock.raw, part, _owned: PhantomData }
+        MappedGuard { raw: &guard.lock.raw, owner: guard.owner, part, _owned: PhantomData }
     }
 }
 
 impl<T: ?Sized> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.raw.release();
+        self.lock.raw.release(self.owner);
     }
 }
 
@@ -86,7 +88,7 @@ pub struct RoamingGuard<'a, T: ?Sized> {
 
 impl<T: ?Sized> Drop for RoamingGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.raw.release();
+        self.lock.raw.release(ROAMING);
     }
 }
 
@@ -116,6 +118,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RoamingGuard<'_, T> {
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct MappedGuard<'a, U: ?Sized> {
     raw: &'a RawLock,
+    /// As whom it was locked.
+    owner: u64,
     part: *mut U,
     _owned: PhantomData<&'a mut U>,
 }
@@ -125,7 +129,7 @@ unsafe impl<U: ?Sized + Sync> Sync for MappedGuard<'_, U> {}
 
 impl<U: ?Sized> Drop for MappedGuard<'_, U> {
     fn drop(&mut self) {
-        self.raw.release();
+        self.raw.release(self.owner);
     }
 }
 
