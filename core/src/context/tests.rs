@@ -1,6 +1,8 @@
+use std::cell::Cell;
+
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Agent, BlockingHook, Context, Hook};
+use super::{Agent, BlockingHook, Context, Hook, Lazily, Mark};
 use crate::cancel::Token;
 use crate::event::wait;
 use crate::sync::{Arc, thread};
@@ -73,4 +75,66 @@ fn the_hook_hears_of_sleep_and_only_of_sleep() {
     wait(token.cancelled()).unwrap();
     assert_eq!(counting.blocked.load(Ordering::Relaxed), 1);
     assert_eq!(counting.unblocked.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_context_is_found_by_its_mark_until_it_is_left() {
+    assert!(Context::marked(Mark::default()).unwrap().cancel.is_none());
+    let token = Token::new();
+    let entered = Context { cancel: Some(token.clone()), ..Context::current() }.enter();
+    let mark = Context::mark();
+    let inner = Context::default().enter();
+    assert_ne!(Context::mark(), mark);
+    assert_eq!(Context::marked(mark).unwrap().cancel.unwrap().id(), token.id());
+    drop(inner);
+    assert_eq!(Context::mark(), mark);
+    drop(entered);
+    assert!(Context::marked(mark).is_none());
+}
+
+#[test]
+fn guards_dropped_out_of_order_leave_what_was_entered_last() {
+    let names = ["first", "second"];
+    let [first, second] = names.map(|name| Context { task: Some(name.into()), ..Context::default() }.enter());
+    drop(first);
+    assert_eq!(Context::current().task.unwrap().as_str(), "second");
+    drop(second);
+    assert_eq!(Context::current().task, None);
+}
+
+/// Surroundings that count how often their context is made.
+struct Counted {
+    made: Cell<u32>,
+    inherited: Token,
+}
+
+impl Lazily for Counted {
+    fn context(&self) -> Context {
+        self.made.set(self.made.get() + 1);
+        Context { cancel: Some(self.inherited.child()), ..Context::default() }
+    }
+
+    fn handed_on(&self) -> Option<Token> {
+        Some(self.inherited.clone())
+    }
+}
+
+#[test]
+fn a_lazy_context_is_made_once_if_at_all() {
+    let lazily = Counted { made: Cell::new(0), inherited: Token::new() };
+    let inherited = lazily.inherited.id();
+    Context::enter_lazily(&lazily, || assert_eq!(Context::handed_on().unwrap().id(), inherited));
+    assert_eq!(lazily.made.get(), 0);
+    Context::enter_lazily(&lazily, || {
+        let own = Context::current().cancel.unwrap().id();
+        assert_ne!(own, inherited);
+        assert_eq!(Context::marked(Context::mark()).unwrap().cancel.unwrap().id(), own);
+        assert_eq!(Context::handed_on().unwrap().id(), own, "it exists now");
+    });
+    assert_eq!(lazily.made.get(), 1);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Context::enter_lazily(&lazily, || std::panic::resume_unwind(Box::new(())))
+    }));
+    assert!(panicked.is_err());
+    assert!(Context::current().cancel.is_none());
 }
