@@ -6,4 +6,5 @@
 //!
 //! The work-stealing scheduler, tasks, scopes and parallel operations will stand beside it.
 
+pub mod deque;
 pub mod team;
