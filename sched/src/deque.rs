@@ -46,7 +46,7 @@ use std::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use reweave_core::sync::{MODELLED, fence_after_load, fence_after_rmw};
+use reweave_core::sync::{MODELLED, fence_after_load, fence_after_rmw, hint};
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
@@ -270,6 +270,18 @@ impl<T: Word> Deque<T> {
         }
         // SAFETY: the item is ours (invariant 1), and was pushed here (invariant 3).
         Steal::Taken(unsafe { Self::item(word) })
+    }
+
+    /// As [`steal`](Self::steal), and tries again where it lost; `None` if there is nothing.
+    pub fn steal_one(&self) -> Option<T> {
+        loop {
+            match self.steal() {
+                Steal::Taken(item) => return Some(item),
+                Steal::Empty => return None,
+                // Whoever won has taken an item, so the deque has come closer to empty.
+                Steal::Lost => hint::spin_loop(),
+            }
+        }
     }
 
     /// Contends for the item of this number.

@@ -1,10 +1,26 @@
-//! Threads that work together.
+//! A work-stealing scheduler, and what is built on it.
 //!
 //! | module | concept |
 //! |---|---|
+//! | [`mod@join`] | two computations that may run at the same time |
+//! | [`pool`] | workers that share jobs, and make up for those that block |
+//! | [`deque`] | the queue of a worker: one owner, many thieves |
+//! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
-//!
-//! The work-stealing scheduler, tasks, scopes and parallel operations will stand beside it.
 
 pub mod deque;
+mod injector;
+mod job;
+pub mod join;
+pub mod pool;
+pub mod sleep;
+mod stats;
 pub mod team;
+mod worker;
+
+#[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+mod tests;
+
+pub use join::join;
+pub use pool::{BuildError, Builder, Pool};
+pub use stats::{PoolStats, WorkerStats};

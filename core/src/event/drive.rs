@@ -296,6 +296,17 @@ impl Drop for Blocked<'_> {
 /// # Panics
 /// When somebody else waits on the trigger already.
 pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -> Result<usize, Stopped> {
+    wait_signal_for(trigger, || Awaits::unknown(what), limits)
+}
+
+/// As [`wait_signal`], where it is known who will signal. Asked once, if the wait falls asleep.
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// As there.
+pub fn wait_signal_for(trigger: &Arc<Trigger>, awaits: impl Fn() -> Awaits, limits: Limits) -> Result<usize, Stopped> {
     let context = Context::shared();
     let mut cancellation = limits.cancellation(&context);
     let waiter = Waiter { trigger: trigger.clone(), token: 0, attends: true };
@@ -303,7 +314,7 @@ pub fn wait_signal(trigger: &Arc<Trigger>, what: &'static str, limits: Limits) -
     let (why, verdict) = if cancelled {
         (CANCELLED, None)
     } else {
-        let signal = &mut Slot::new(Described(|| Awaits::unknown(what)));
+        let signal = &mut Slot::new(Described(awaits));
         let (woken, verdict) = sleep(&mut Only(signal), &waiter, &context, limits, &mut Spin::new());
         (woken.unwrap_or(TIMED_OUT), verdict)
     };

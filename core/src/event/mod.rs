@@ -58,7 +58,7 @@ pub use arm::{Arm, Slot};
 pub(crate) use arm::{Arms, Only};
 pub(crate) use described::Described;
 pub(crate) use drive::wait_on;
-pub use drive::{Limits, wait, wait_signal, wait_with};
+pub use drive::{Limits, wait, wait_signal, wait_signal_for, wait_with};
 pub use list::{Ticket, WaitList, WaitQueue};
 pub use order::Order;
 pub use select::{Select, Selecting};

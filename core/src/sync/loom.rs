@@ -31,6 +31,18 @@ pub mod thread {
         Ok(spawn(body))
     }
 
+    /// The same: stacks of a checker's threads have one size.
+    ///
+    /// # Errors
+    /// None.
+    pub fn try_spawn_sized<F, T>(name: String, _stack: Option<usize>, body: F) -> std::io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        try_spawn(name, body)
+    }
+
     /// None: threads of a model have no names.
     pub fn name() -> Option<String> {
         None

@@ -34,7 +34,24 @@ pub mod thread {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        std::thread::Builder::new().name(name).spawn(body)
+        try_spawn_sized(name, None, body)
+    }
+
+    /// The same with a stack of so many bytes, if that is said.
+    ///
+    /// # Errors
+    /// Those of [`std::thread::Builder::spawn`].
+    pub fn try_spawn_sized<F, T>(name: String, stack: Option<usize>, body: F) -> std::io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let builder = std::thread::Builder::new().name(name);
+        match stack {
+            Some(bytes) => builder.stack_size(bytes),
+            None => builder,
+        }
+        .spawn(body)
     }
 
     /// How many threads the machine runs at the same time, as far as the system tells; at least 1.

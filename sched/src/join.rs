@@ -1,0 +1,468 @@
+//! `join`: two computations that may run at the same time.
+//!
+//! The first runs at once; the second stays with its worker, on a private list, and is run there afterwards. Only if
+//! somebody is hungry does the worker share the oldest half on its list, which is the largest piece of work it has, and a thief may
+//! take it. So a join that is not shared costs a few stores to the stack, and no atomic instruction.
+//!
+//! # Protocol
+//!
+//! | state of a half | how it comes | who runs it |
+//! |---|---|---|
+//! | *private* | on the list, above all shared ones | its owner, when the first computation has ended |
+//! | *shared* | the owner met a join while hungry was set, and moved the oldest private half to its deque of halves; or it blocked, and moved all | whoever takes it out |
+//! | *taken back* | the owner popped it from its deque | its owner |
+//! | *stolen* | a thief took it | the thief, which then completes it |
+//!
+//! A shared half has a word: `OPEN`, `AWAITED` (the owner sleeps and has left a trigger), `DONE`.
+//!
+//! # Invariants
+//!
+//! 1. *A half does not leave the stack before it has been run or taken back*: the owner waits for it on every way out, unwinding too.
+//! 2. *The thief does not touch a half after `DONE`*, but for the trigger of an owner that sleeps; and that owner waits for the trigger, not
+//!    for the word. The trigger itself is shared, and outlives the half.
+//! 3. *The shared halves of a list are its oldest, and in the deque they stand in the same order.* So when a half's first
+//!    computation has ended, that half is the newest of the list, and of the deque if it was shared and not stolen; if it was stolen, the deque is empty.
+//!
+//! # What a waiting worker runs
+//!
+//! Only what it waits for: halves that the thief has shared while it runs the stolen one, and so on down (leapfrogging). A worker
+//! that ran anything else could run something that wants a lock which the waiting computation holds, below it on the same stack.
+//! By (3) the deque of halves of a thief is empty when it begins a stolen half; so all that is in it while it runs that one was
+//! made by it. That the thief still ran it when another half was taken from its deque is known by looking at the word *afterwards*.
+//! If it is `DONE`, the half may be a stranger, and goes to the injector. With nothing to help with, the worker sleeps, which
+//! its pool hears and makes up for with another thread.
+//!
+//! # Costs, on x86-64
+//! Private: about ten stores and as many loads, all to the stack, the worker's own lines and a thread-local. Shared and taken back: two locked
+//! instructions more. Stolen: those, a compare-and-swap, two contexts, and the misses of moving the half and its result.
+//!
+//! # Sources
+//! Sharing on demand instead of always: Acar, Charguéraud and Rainey, *Scheduling Parallel Programs by Work Stealing with Private Deques* (PPoPP
+//! 2013), and the heartbeats of chili and of Zig's Spice. Leapfrogging: Wagner and Calder (PPoPP 1993).
+
+use std::any::Any;
+use std::cell::Cell;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{NonNull, null};
+
+use reweave_core::context::{Context, Mark};
+use reweave_core::event::{self, Awaits, Enders, Limits, Spin};
+use reweave_core::seeded;
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, UnsafeCell};
+use reweave_core::trigger::Trigger;
+
+use crate::job::{Job, JobRef};
+use crate::pool::Pool;
+use crate::worker::Worker;
+
+/// Runs two computations, at the same time if there is a worker to spare, and returns both results.
+///
+/// The first runs on this thread, the second here or on another worker. In a worker of a [`Pool`] that pool runs them; elsewhere the
+/// [global](Pool::global) one, and if that cannot be had, this thread runs one after the other. The second computation has the
+/// [context](reweave_core::context) of the caller wherever it runs.
+///
+/// # Panics
+/// If one of them panics, so does this, after both have ended. If both do, the first's panic is the one.
+///
+/// # Complexity
+/// A few nanoseconds and no allocation, unless the second computation is stolen.
+///
+/// # Examples
+/// ```
+/// fn sum(numbers: &[u64]) -> u64 {
+///     match numbers {
+///         [] => 0,
+///         [only] => *only,
+///         more => {
+///             let (left, right) = more.split_at(more.len() / 2);
+///             let (left, right) = reweave_sched::join(|| sum(left), || sum(right));
+///             left + right
+///         }
+///     }
+/// }
+/// assert_eq!(sum(&(0..1000).collect::<Vec<_>>()), 499_500);
+/// ```
+#[inline]
+pub fn join<A, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B)
+where
+    A: Send,
+    B: Send,
+{
+    match Worker::current() {
+        Some(worker) => worker.join(first, second),
+        None => join_from_outside(first, second),
+    }
+}
+
+#[cold]
+fn join_from_outside<A, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B + Send) -> (A, B)
+where
+    A: Send,
+    B: Send,
+{
+    match Pool::try_global() {
+        Some(pool) => pool.install(|| join(first, second)),
+        None => (first(), second()),
+    }
+}
+
+impl Worker {
+    #[inline]
+    fn join<A, B>(&self, first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> (A, B) {
+        let half = Half::new(second);
+        self.pending.push(&half.link);
+        if self.hungry.load(Ordering::Relaxed) {
+            self.share();
+        }
+        let both = Both { worker: self, half: &half };
+        let first = first();
+        (first, both.finish())
+    }
+
+    /// Shares the oldest private half, if none is there to be taken already.
+    #[cold]
+    fn share(&self) {
+        self.hungry.store(false, Ordering::Relaxed);
+        if self.halves.is_empty() && self.share_oldest() {
+            let pool = self.pool();
+            pool.sleep.call(|| pool.wants_another());
+        }
+    }
+
+    /// Shares all private halves: the worker is about to block, and one of them may be what it will wait for.
+    pub(crate) fn share_all(&self) {
+        while self.share_oldest() {}
+    }
+
+    /// Shares the oldest private half; `false` if there is none.
+    fn share_oldest(&self) -> bool {
+        let Some(link) = self.pending.oldest_private() else { return false };
+        // SAFETY: a link on the list is part of a half on the stack (invariant 1).
+        let link = unsafe { link.as_ref() };
+        let context = Context::marked(link.mark.get()).unwrap_or_default();
+        let part = SharedPart {
+            state: AtomicUsize::new(OPEN),
+            thief: AtomicUsize::new(NOBODY),
+            trigger: UnsafeCell::new(None),
+            context: UnsafeCell::new(Some(context)),
+        };
+        // SAFETY: private so far, so nobody else looks at it.
+        link.part.with_mut(|place| unsafe { (*place).write(part) });
+        self.pending.set_shared(link);
+        self.counters.shared.add(1);
+        // SAFETY: this thread is the worker; the half stays until it has been run or taken back (invariant 1).
+        unsafe { self.halves.push(JobRef::new(NonNull::from(&link.job))) };
+        true
+    }
+}
+
+/// Not done; nobody sleeps.
+const OPEN: usize = 0;
+/// Not done; the owner sleeps, and has left a trigger.
+const AWAITED: usize = 1;
+/// The result is there.
+const DONE: usize = 2;
+
+/// No worker.
+const NOBODY: usize = usize::MAX;
+
+type Panic = Box<dyn Any + Send>;
+
+/// A second half, on the stack of its owner.
+#[repr(C)]
+struct Half<F, T> {
+    link: Link,
+    body: UnsafeCell<ManuallyDrop<F>>,
+    result: UnsafeCell<MaybeUninit<Result<T, Panic>>>,
+}
+
+/// What is the same of all halves. The fields but for `part` are the owner's.
+#[repr(C)]
+struct Link {
+    job: Job,
+    older: Cell<*const Link>,
+    newer: Cell<*const Link>,
+    is_shared: Cell<bool>,
+    /// In which context it was made.
+    mark: Cell<Mark>,
+    /// Written when it is shared.
+    part: UnsafeCell<MaybeUninit<SharedPart>>,
+}
+
+/// What a half has only if it is shared.
+struct SharedPart {
+    state: AtomicUsize,
+    /// The index of the worker that runs it.
+    thief: AtomicUsize,
+    /// The owner's, until it says `AWAITED`; then the thief's.
+    trigger: UnsafeCell<Option<Arc<Trigger>>>,
+    /// Taken by the thief.
+    context: UnsafeCell<Option<Context>>,
+}
+
+impl<F: FnOnce() -> T + Send, T> Half<F, T> {
+    #[inline]
+    fn new(body: F) -> Self {
+        Self {
+            link: Link {
+                // SAFETY: `link` is the first field of `Half`, and `job` of `Link`, both `repr(C)`.
+                job: unsafe { Job::new(Self::run) },
+                older: Cell::new(null()),
+                newer: Cell::new(null()),
+                is_shared: Cell::new(false),
+                mark: Cell::new(Context::mark()),
+                part: UnsafeCell::new(MaybeUninit::uninit()),
+            },
+            body: UnsafeCell::new(ManuallyDrop::new(body)),
+            result: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// The body. Once, by whoever has the half.
+    ///
+    /// # Safety
+    /// The half is private, or the caller has taken it out of a deque.
+    #[inline]
+    unsafe fn take_body(&self) -> F {
+        // SAFETY: by the contract nobody else looks at it, and it is taken once.
+        self.body.with_mut(|body| unsafe { ManuallyDrop::take(&mut *body) })
+    }
+
+    /// Runs a stolen half.
+    ///
+    /// # Safety
+    /// `job` is that of a shared half, which `worker`, the current thread, has taken out of a deque.
+    unsafe fn run(job: NonNull<Job>, worker: &Worker) {
+        // SAFETY: the job is the first field of the half, which stays until `DONE` (invariant 1).
+        let half = unsafe { job.cast::<Self>().as_ref() };
+        // SAFETY: it is shared.
+        let part = unsafe { half.link.shared_part() };
+        part.thief.store(worker.index(), Ordering::Relaxed);
+        // SAFETY: the thief's.
+        let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
+        // SAFETY: the caller has the half.
+        let body = unsafe { half.take_body() };
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let _entered = context.enter();
+            body()
+        }));
+        if seeded("join/done-before-result") {
+            part.state.swap(DONE, Ordering::AcqRel);
+        }
+        // SAFETY: the thief's, until `DONE`.
+        half.result.with_mut(|place| unsafe { (*place).write(result) });
+        part.complete();
+    }
+}
+
+impl Link {
+    /// # Safety
+    /// The half has been shared.
+    unsafe fn shared_part(&self) -> &SharedPart {
+        // SAFETY: written by `share`, before it could be found.
+        self.part.with(|part| unsafe { (*part).assume_init_ref() })
+    }
+}
+
+impl SharedPart {
+    /// Tells the owner that the result is there. The last thing that the thief does with the half (invariant 2).
+    fn complete(&self) {
+        // Release publishes the result; acquire takes over the trigger.
+        let before = self.state.swap(DONE, Ordering::AcqRel);
+        if before == AWAITED || seeded("join/touch-after-done") {
+            // SAFETY: the owner has left it, and waits for it.
+            let trigger = self.trigger.with_mut(|trigger| unsafe { (*trigger).take() });
+            if let Some(trigger) = trigger {
+                trigger.signal(0);
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DONE
+    }
+}
+
+/// The second halves that a worker has pending, as a list through its stack, the oldest first.
+pub(crate) struct Pending {
+    /// Stands before the oldest.
+    root: Link,
+    newest: Cell<*const Link>,
+    /// The newest that is shared, or the root.
+    newest_shared: Cell<*const Link>,
+}
+
+impl Pending {
+    pub(crate) fn new() -> Self {
+        unsafe fn never(_: NonNull<Job>, _: &Worker) {
+            unreachable!("the root of a list is not queued");
+        }
+        let root = Link {
+            // SAFETY: never queued.
+            job: unsafe { Job::new(never) },
+            older: Cell::new(null()),
+            newer: Cell::new(null()),
+            is_shared: Cell::new(true),
+            mark: Cell::default(),
+            part: UnsafeCell::new(MaybeUninit::uninit()),
+        };
+        Self { root, newest: Cell::new(null()), newest_shared: Cell::new(null()) }
+    }
+
+    #[inline]
+    fn push(&self, link: &Link) {
+        let mut newest = self.newest.get();
+        if newest.is_null() {
+            newest = &self.root;
+        }
+        // SAFETY: the root is this list's, and every other link is of a half on the stack (invariant 1 of the module).
+        unsafe { &*newest }.newer.set(link);
+        link.older.set(newest);
+        self.newest.set(link);
+    }
+
+    /// Takes the newest off, which is this one.
+    #[inline]
+    fn pop(&self, link: &Link) {
+        debug_assert!(std::ptr::eq(self.newest.get(), link), "halves end in the reverse order of their beginning");
+        self.newest.set(link.older.get());
+        if link.is_shared.get() {
+            self.newest_shared.set(link.older.get());
+        }
+    }
+
+    /// The oldest that is not shared.
+    fn oldest_private(&self) -> Option<NonNull<Link>> {
+        let mut shared = self.newest_shared.get();
+        if shared.is_null() {
+            shared = &self.root;
+        }
+        if std::ptr::eq(shared, self.newest.get()) {
+            return None;
+        }
+        // SAFETY: as in `push`. Its `newer` is on the list, because it is not the newest.
+        NonNull::new(unsafe { &*shared }.newer.get().cast_mut())
+    }
+
+    /// The oldest private one is shared from now on.
+    fn set_shared(&self, link: &Link) {
+        link.is_shared.set(true);
+        self.newest_shared.set(link);
+    }
+}
+
+/// A join whose first computation runs. Dropped, because that has panicked, it sees to the second.
+struct Both<'a, F: FnOnce() -> T + Send, T> {
+    worker: &'a Worker,
+    half: &'a Half<F, T>,
+}
+
+impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
+    /// The first computation has ended: the result of the second.
+    #[inline]
+    fn finish(self) -> T {
+        let this = ManuallyDrop::new(self);
+        let Self { worker, half } = *this;
+        if half.link.is_shared.get() {
+            return match this.claim() {
+                Ok(body) => body(),
+                Err(stolen) => stolen.unwrap_or_else(|panic| resume_unwind(panic)),
+            };
+        }
+        worker.pending.pop(&half.link);
+        // SAFETY: it is private.
+        let body = unsafe { half.take_body() };
+        body()
+    }
+
+    /// Takes a shared half back, or waits until the thief has ended it. It is off the list then.
+    #[cold]
+    fn claim(&self) -> Result<F, Result<T, Panic>> {
+        let Self { worker, half } = self;
+        // SAFETY: it is shared.
+        let part = unsafe { half.link.shared_part() };
+        // SAFETY: this thread is the worker.
+        let taken = unsafe { worker.halves.pop() };
+        let outcome = match taken {
+            Some(job) => {
+                debug_assert!(job.is(NonNull::from(&half.link.job)), "the newest shared half is the newest half");
+                // SAFETY: taken out of the deque just now.
+                Ok(unsafe { half.take_body() })
+            }
+            None => {
+                worker.wait_for(part);
+                // SAFETY: `DONE`: the thief has written it, and is away.
+                Err(half.result.with_mut(|result| unsafe { (*result).assume_init_read() }))
+            }
+        };
+        worker.pending.pop(&half.link);
+        // SAFETY: written by `share`; nobody else looks at it any more.
+        half.link.part.with_mut(|part| unsafe { (*part).assume_init_drop() });
+        outcome
+    }
+}
+
+impl<F: FnOnce() -> T + Send, T> Drop for Both<'_, F, T> {
+    #[cold]
+    fn drop(&mut self) {
+        if self.half.link.is_shared.get() {
+            // Whatever it is: the first panic is the one that goes on.
+            drop(self.claim());
+        } else {
+            self.worker.pending.pop(&self.half.link);
+            // SAFETY: it is private.
+            drop(unsafe { self.half.take_body() });
+        }
+    }
+}
+
+impl Worker {
+    /// Waits until a stolen half is done, and helps its thief meanwhile.
+    fn wait_for(&self, part: &SharedPart) {
+        let mut spin = Spin::new();
+        while !part.is_done() {
+            if let Some(job) = self.leapfrog(part) {
+                self.execute(job);
+                spin = Spin::new();
+            } else if !spin.pause() {
+                self.sleep_until_done(part);
+                return;
+            }
+        }
+    }
+
+    /// A half that belongs to what is awaited, from the deque of the worker that runs it.
+    fn leapfrog(&self, part: &SharedPart) -> Option<JobRef> {
+        let pool = self.pool();
+        let thief = pool.worker(part.thief.load(Ordering::Relaxed))?;
+        let Some(job) = thief.halves.steal_one() else {
+            thief.feed();
+            return None;
+        };
+        self.counters.stolen.add(1);
+        // After the theft: had the thief begun with something else before, this would be done.
+        if part.is_done() {
+            pool.inject(job);
+            return None;
+        }
+        Some(job)
+    }
+
+    #[cold]
+    fn sleep_until_done(&self, part: &SharedPart) {
+        let trigger = Arc::new(Trigger::new());
+        let ours = trigger.clone();
+        // SAFETY: the owner's, as long as the word is `OPEN` or `DONE`; it does not say `AWAITED` yet.
+        part.trigger.with_mut(|place| unsafe { *place = Some(ours) });
+        // Release hands the trigger over; acquire, if it is done, takes the result.
+        if part.state.compare_exchange(OPEN, AWAITED, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return;
+        }
+        let thief = self.pool().worker(part.thief.load(Ordering::Relaxed)).and_then(Worker::agent);
+        // One that has been stolen and not begun is nobody's so far.
+        let awaits = || Awaits::new("the other half of a join", thief.map_or(Enders::Unknown, Enders::One));
+        event::wait_signal_for(&trigger, awaits, Limits::unstoppable()).expect("nothing stops this wait");
+    }
+}

@@ -1,0 +1,300 @@
+//! A pool: workers, and the jobs that they share.
+//!
+//! [`Pool::builder`] makes one; [`Pool::global`] is the one that is used where none is named. A pool ends when it is
+//! dropped: what has been spawned in it ends first.
+//!
+//! # Blocked workers
+//!
+//! A job may block: in a channel, a lock, a join. The worker says so through the [hook](reweave_core::context::BlockingHook) of its context,
+//! and the pool starts or wakes another, so that as many as it was made for can always run, up to a limit on threads in all. When the blocked
+//! one goes on there is one too many for a while: whoever notices first, between two jobs, lies down. Threads beyond those the pool
+//! was made for end when they have slept for some time.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `builder` | what a pool is made of |
+//! | `crew` | how many threads there are, and how many of them are blocked |
+//! | `install` | running something in a pool, from outside |
+
+mod builder;
+mod crew;
+mod install;
+
+use std::fmt;
+use std::io;
+use std::ptr::{NonNull, null_mut};
+
+use reweave_core::context::{Agent, Context, Hook};
+use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, Lazy, Mutex, thread};
+use reweave_core::time::Clock;
+
+use crate::injector::Injector;
+use crate::job::JobRef;
+use crate::sleep::{Sleep, Woken};
+use crate::stats::PoolStats;
+use crate::worker::Worker;
+
+use crew::{Compensation, Crew};
+
+pub use builder::{BuildError, Builder};
+
+/// Workers that share jobs. See the [module](self).
+pub struct Pool(Arc<Shared>);
+
+static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
+
+/// What all threads of a pool share.
+pub(crate) struct Shared {
+    pub(crate) settings: Builder,
+    /// The workers, of which the first so many have been made.
+    table: Box<[AtomicPtr<Worker>]>,
+    made: AtomicUsize,
+    pub(crate) sleep: Sleep,
+    pub(crate) inject: Injector,
+    crew: Crew,
+    seats: Mutex<Seats>,
+    /// All work is done, and no more will come: threads end.
+    over: AtomicBool,
+}
+
+/// The places of workers that no thread has, and the threads.
+#[derive(Default)]
+struct Seats {
+    free: Vec<usize>,
+    /// By place: the last thread there.
+    threads: Vec<Option<thread::JoinHandle<()>>>,
+}
+
+impl Pool {
+    /// How a pool is made to measure.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A pool of so many workers.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_sched::Pool;
+    ///
+    /// let pool = Pool::new(2).unwrap();
+    /// let (a, b) = pool.install(|| reweave_sched::join(|| 1, || 2));
+    /// assert_eq!(a + b, 3);
+    /// ```
+    pub fn new(threads: usize) -> Result<Self, BuildError> {
+        Self::builder().threads(threads).build()
+    }
+
+    /// The pool of the process: a worker for each core, started at first use, never ended.
+    ///
+    /// # Panics
+    /// When the system refuses its threads: see [`try_global`](Self::try_global).
+    pub fn global() -> &'static Self {
+        Self::try_global().expect("the system refuses the threads of the global pool")
+    }
+
+    /// The pool of the process, unless the system refuses its threads. Operations that need no pool to be right, such as
+    /// [`join`](crate::join()), go on without.
+    pub fn try_global() -> Option<&'static Self> {
+        GLOBAL.get().as_ref()
+    }
+
+    /// How many workers it was made with: as many run at the same time, if there is work.
+    pub fn threads(&self) -> usize {
+        self.0.settings.threads
+    }
+
+    /// What its workers have done so far, and what waits for them now. Reads a few words a worker.
+    pub fn stats(&self) -> PoolStats {
+        let (threads, blocked) = self.0.crew.read();
+        let workers = self.0.workers().map(|worker| {
+            let mut stats = worker.counters.read();
+            stats.queued = worker.tasks.len() + worker.halves.len();
+            stats
+        });
+        PoolStats { workers: workers.collect(), threads, blocked, injected: self.0.inject.len() }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Makes the pool and starts its threads.
+    fn start(settings: Builder) -> Result<Self, BuildError> {
+        let shared = Arc::new(Shared {
+            table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
+            made: AtomicUsize::new(0),
+            sleep: Sleep::new(settings.threads / 2),
+            inject: Injector::new(),
+            crew: Crew::new(settings.threads),
+            seats: Mutex::default(),
+            over: AtomicBool::new(false),
+            settings,
+        });
+        let pool = Self(shared);
+        let threads = pool.threads();
+        for started in 0..threads {
+            if let Err(cause) = Shared::start_thread(&pool.0) {
+                pool.0.crew.never_started(threads - started);
+                return Err(BuildError { started, threads, cause });
+            }
+        }
+        Ok(pool)
+    }
+}
+
+impl Shared {
+    /// Puts a thread, which the crew counts already, on a free place.
+    fn start_thread(this: &Arc<Self>) -> io::Result<()> {
+        let mut seats = this.seats.lock();
+        let index = match seats.free.pop() {
+            Some(index) => index,
+            None => this.make_worker(&mut seats),
+        };
+        let shared = this.clone();
+        let agent = Agent::fresh();
+        let body = move || {
+            let hook = Hook::new(Compensation(shared.clone()));
+            let _entered = Context { hook: Some(hook), ..Context::default() }.enter();
+            let worker = shared.worker(index).expect("made before its thread");
+            agent.run(|| worker.run());
+        };
+        let name = format!("{}-{index}", this.settings.name);
+        match thread::try_spawn_sized(name, this.settings.stack_size, body) {
+            Ok(thread) => {
+                seats.threads[index] = Some(thread);
+                Ok(())
+            }
+            Err(cause) => {
+                seats.free.push(index);
+                Err(cause)
+            }
+        }
+    }
+
+    /// Makes the next worker of the table.
+    fn make_worker(&self, seats: &mut Seats) -> usize {
+        let index = self.made.load(Ordering::Relaxed);
+        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index)));
+        // Release publishes the worker.
+        self.table[index].store(worker, Ordering::Release);
+        self.made.store(index + 1, Ordering::Release);
+        seats.threads.push(None);
+        index
+    }
+
+    /// The worker of this place, if it has been made.
+    #[inline]
+    pub(crate) fn worker(&self, index: usize) -> Option<&Worker> {
+        // Acquire pairs with the release in `make_worker`.
+        let worker = self.table.get(index)?.load(Ordering::Acquire);
+        // SAFETY: made by `make_worker`, and kept until the pool goes.
+        unsafe { worker.as_ref() }
+    }
+
+    /// All workers.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &Worker> {
+        (0..self.made.load(Ordering::Acquire)).filter_map(|index| self.worker(index))
+    }
+
+    /// Whether a job waits anywhere.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.inject.is_empty() || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
+    }
+
+    /// Whether a job waits and there are fewer at work than there should be.
+    pub(crate) fn wants_another(&self) -> bool {
+        self.running() < self.settings.threads && self.has_work()
+    }
+
+    /// Threads that neither sleep nor block.
+    fn running(&self) -> usize {
+        let (threads, blocked) = self.crew.read();
+        threads.saturating_sub(blocked + self.sleep.sleepers())
+    }
+
+    /// Whether more run than should.
+    #[inline]
+    pub(crate) fn has_surplus(&self) -> bool {
+        self.crew.has_spares() && self.running() > self.settings.threads
+    }
+
+    /// Puts a job where any worker may take it, first come first served, and calls one.
+    pub(crate) fn inject(&self, job: JobRef) {
+        self.inject.push(job);
+        self.sleep.call(|| self.wants_another());
+    }
+
+    /// Sends a worker to sleep until there is work, or, if it is one of the spare ones, until it has slept long enough.
+    pub(crate) fn lie_down(&self, index: usize, searching: bool) -> Woken {
+        let deadline = self.crew.has_spares().then(|| Clock::real().after(self.settings.keep_alive)).flatten();
+        self.sleep.lie_down(index, searching, deadline, || self.is_over() || self.wants_another())
+    }
+
+    /// Lets a spare worker go that has nothing to do. Its place is free then.
+    pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
+        if !worker.tasks.is_empty() || !self.crew.dismiss() {
+            return false;
+        }
+        self.seats.lock().free.push(worker.index());
+        true
+    }
+
+    /// Whether its threads are to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Ends the threads and waits for them.
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.sleep.call_all();
+        loop {
+            // Outside the lock: a thread that ends may want it.
+            let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
+            match thread {
+                Some(thread) => drop(thread.join()),
+                None => return,
+            }
+        }
+    }
+
+    /// The workers that one steals from, the nearest group first, without those that make up for blocked ones.
+    pub(crate) fn rings_of(&self, index: usize) -> Vec<Vec<usize>> {
+        vec![(0..self.settings.threads).filter(|&other| other != index).collect()]
+    }
+
+    /// How many workers there are that make up for blocked ones, and the index of the first.
+    pub(crate) fn spares(&self) -> (usize, usize) {
+        let first = self.settings.threads;
+        (self.made.load(Ordering::Acquire).saturating_sub(first), first)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for worker in &mut self.table {
+            let worker = worker.load(Ordering::Relaxed);
+            if !worker.is_null() {
+                // SAFETY: made by `make_worker`, and no thread of the pool is left.
+                drop(unsafe { Box::from_raw(worker) });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("name", &self.0.settings.name).field("threads", &self.threads()).finish()
+    }
+}

@@ -1,0 +1,82 @@
+//! What workers count: each for itself, in words that it alone writes, so that counting shares no cache line.
+
+use reweave_core::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that one thread writes and all may read.
+#[derive(Debug)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds. By the owner only, so that a load and a store will do. Release: what was counted has happened for whoever sees the count.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The counts of one worker.
+        #[derive(Debug)]
+        pub(crate) struct Counters { $(pub(crate) $name: Count),* }
+
+        impl Counters {
+            pub(crate) fn new() -> Self {
+                Self { $($name: Count::new()),* }
+            }
+
+            /// The counts of now.
+            pub(crate) fn read(&self) -> WorkerStats {
+                WorkerStats { $($name: self.$name.get(),)* ..WorkerStats::default() }
+            }
+        }
+
+        /// What one worker has done, from the start of its pool: see [`Pool::stats`](crate::Pool::stats).
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct WorkerStats {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Jobs in its deques at the moment.
+            pub queued: usize,
+        }
+    };
+}
+
+counters! {
+    /// Jobs run, from whatever queue. Halves of joins that were not stolen are not jobs.
+    executed,
+    /// Jobs taken from other workers.
+    stolen,
+    /// Looks at all other workers that found nothing.
+    failed_steals,
+    /// Halves of joins that were shared because somebody was hungry.
+    shared,
+    /// Times it has lain down.
+    parks,
+    /// Times it was called from sleep.
+    wakes,
+    /// Nanoseconds between lying down and getting up.
+    asleep_ns,
+}
+
+/// What a pool has done: see [`Pool::stats`](crate::Pool::stats).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Each worker's part; those that make up for blocked ones come last.
+    pub workers: Vec<WorkerStats>,
+    /// Threads of the pool at the moment.
+    pub threads: usize,
+    /// Those of them that are blocked in a wait of the library, or in [`blocking`](crate::blocking).
+    pub blocked: usize,
+    /// Jobs in the injectors at the moment.
+    pub injected: usize,
+}

@@ -1,0 +1,3 @@
+//! The scheduler on real threads: a file for each promise.
+
+mod joins;

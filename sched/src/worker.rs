@@ -1,0 +1,289 @@
+//! A worker: a thread of a pool, its queues, and where it looks for work.
+//!
+//! Each worker has two deques. In `halves` stand the second halves of [`join`](crate::join())s that it has shared; in `tasks` everything
+//! else that it has made: spawned tasks, jobs of scopes. They are apart because a join that waits may help with the first kind only
+//! (`join.rs` says why), and must not have to dig for it.
+//!
+//! # Where a worker looks
+//!
+//! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of an injector
+//!    instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
+//! 2. The injectors, its node's first.
+//! 3. Other workers, the nearest first, at random among those that are equally near: a shared half first, which is the larger
+//!    piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
+//!
+//! At most half the workers do the last at the same time; after a while in vain a worker lies down ([`sleep`](crate::sleep)).
+//!
+//! # Who may touch what
+//!
+//! The owner's fields are touched by the thread that runs as this worker; the deques, the flag and the counters by all, as they
+//! say themselves. A worker lives as long as its pool's table, and every thread of the pool keeps that alive.
+
+use std::cell::Cell;
+use std::ptr::{NonNull, null};
+
+use crossbeam_utils::CachePadded;
+use reweave_core::context::Agent;
+use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use reweave_core::sync::{MODELLED, hint, thread, thread_local};
+use reweave_core::time::Clock;
+
+use crate::deque::Deque;
+use crate::job::JobRef;
+use crate::join::Pending;
+use crate::pool::Shared;
+use crate::sleep::Woken;
+use crate::stats::Counters;
+
+/// How many jobs a worker runs before it lets the oldest go first. A prime, so that it does not beat with the program's own rhythm.
+const PATIENCE: u32 = if MODELLED { 3 } else { 61 };
+
+/// Rounds of looking around before a worker lies down. The first rounds follow each other at distances that double, the others
+/// give the core away in between; together they take about the time that it takes to wake a thread.
+const ROUNDS: u32 = if MODELLED { 1 } else { 40 };
+/// The first rounds.
+const BURSTS: u32 = 6;
+
+thread_local! {
+    /// The worker that this thread is, or null.
+    static CURRENT: Cell<*const Worker> = const { Cell::new(null()) };
+}
+
+/// A thread of a pool. See the [module](self).
+pub(crate) struct Worker {
+    pool: NonNull<Shared>,
+    index: usize,
+    /// The agent of the thread that runs as this worker.
+    agent: AtomicU32,
+    /// Second halves that have been shared.
+    pub(crate) halves: Deque<JobRef>,
+    /// Everything else that this worker has made.
+    pub(crate) tasks: Deque<JobRef>,
+    /// Somebody has looked here in vain, or sleeps: the owner is to share something if it can. A line of its own: the owner reads it at every
+    /// join, and others write it seldom.
+    pub(crate) hungry: CachePadded<AtomicBool>,
+    /// What the owner has counted.
+    pub(crate) counters: CachePadded<Counters>,
+    /// The owner's: halves that it has not shared.
+    pub(crate) pending: Pending,
+    /// The owner's: the state of its random choices.
+    random: Cell<u64>,
+    /// The owner's: jobs until the oldest goes first.
+    patience: Cell<u32>,
+    /// The owner's: the workers that it steals from, the nearest group first. Those that make up for blocked ones are not in it.
+    rings: Cell<Vec<Vec<usize>>>,
+}
+
+// SAFETY: see "Who may touch what": the owner's fields are touched by one thread.
+unsafe impl Send for Worker {}
+// SAFETY: as above.
+unsafe impl Sync for Worker {}
+
+impl Worker {
+    pub(crate) fn new(pool: NonNull<Shared>, index: usize) -> Self {
+        Self {
+            pool,
+            index,
+            agent: AtomicU32::new(0),
+            halves: Deque::new(),
+            tasks: Deque::new(),
+            hungry: CachePadded::new(AtomicBool::new(false)),
+            counters: CachePadded::new(Counters::new()),
+            pending: Pending::new(),
+            // Any number but 0, and others for others.
+            random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            patience: Cell::new(PATIENCE),
+            rings: Cell::default(),
+        }
+    }
+
+    /// The worker that this thread is.
+    #[inline]
+    pub(crate) fn current<'a>() -> Option<&'a Self> {
+        let worker = CURRENT.with(Cell::get);
+        // SAFETY: set by `run` for as long as the thread is this worker, and the pool's table outlives that. What is borrowed
+        // for longer than the job that runs is not: callers use it within the job.
+        unsafe { worker.as_ref() }
+    }
+
+    pub(crate) fn pool(&self) -> &Shared {
+        // SAFETY: the pool owns the table in which this worker is.
+        unsafe { self.pool.as_ref() }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The agent that runs as this worker, if one does.
+    pub(crate) fn agent(&self) -> Option<Agent> {
+        Agent::from_number(self.agent.load(Ordering::Relaxed))
+    }
+
+    /// Works until the pool lets this thread go. The thread is this worker meanwhile.
+    pub(crate) fn run(&self) {
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.with(|current| current.set(null()));
+            }
+        }
+        CURRENT.with(|current| current.set(self));
+        let _leave = Leave;
+        self.agent.store(Agent::current().number(), Ordering::Relaxed);
+        self.rings.set(self.pool().rings_of(self.index));
+        while let Some(job) = self.next() {
+            self.execute(job);
+        }
+        self.agent.store(0, Ordering::Relaxed);
+    }
+
+    /// Runs a job.
+    #[inline]
+    pub(crate) fn execute(&self, job: JobRef) {
+        self.counters.executed.add(1);
+        job.run(self);
+    }
+
+    /// Puts a job among this worker's tasks and calls somebody to it.
+    #[inline]
+    pub(crate) fn push(&self, job: JobRef) {
+        // SAFETY: this thread is the worker: it has it from `current`.
+        unsafe { self.tasks.push(job) };
+        let pool = self.pool();
+        pool.sleep.call(|| pool.has_work());
+    }
+
+    /// The next job to run, or `None` if the thread is to end.
+    fn next(&self) -> Option<JobRef> {
+        if self.pool().has_surplus() {
+            return self.idle();
+        }
+        self.own().or_else(|| self.idle())
+    }
+
+    /// A job that need not be searched for.
+    fn own(&self) -> Option<JobRef> {
+        let patience = self.patience.get() - 1;
+        if patience == 0 {
+            self.patience.set(PATIENCE);
+            if let Some(job) = self.oldest() {
+                return Some(job);
+            }
+        } else {
+            self.patience.set(patience);
+        }
+        // SAFETY: this thread is the worker.
+        unsafe { self.tasks.pop() }.or_else(|| self.pool().inject.pop())
+    }
+
+    /// The job that has waited longest, of those near by.
+    fn oldest(&self) -> Option<JobRef> {
+        self.pool().inject.pop().or_else(|| self.tasks.steal_one())
+    }
+
+    /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end.
+    #[cold]
+    fn idle(&self) -> Option<JobRef> {
+        let pool = self.pool();
+        let has_work = || pool.has_work();
+        let mut searching = !pool.has_surplus() && pool.sleep.search();
+        loop {
+            if searching && let Some(job) = self.search() {
+                pool.sleep.found(has_work);
+                return Some(job);
+            }
+            if pool.is_over() {
+                if searching {
+                    pool.sleep.found(has_work);
+                }
+                return None;
+            }
+            self.leave_word();
+            self.counters.parks.add(1);
+            let lay_down = Clock::real().now();
+            let woken = pool.lie_down(self.index, searching);
+            self.counters.asleep_ns.add((Clock::real().now() - lay_down).as_nanos() as u64);
+            match woken {
+                Woken::ToSearch => {
+                    self.counters.wakes.add(1);
+                    searching = true;
+                }
+                Woken::Expired if pool.dismiss(self) => return None,
+                Woken::Expired => searching = pool.sleep.search(),
+            }
+        }
+    }
+
+    /// Looks around for a while.
+    fn search(&self) -> Option<JobRef> {
+        for round in 0..ROUNDS {
+            let job = self.own().or_else(|| self.steal());
+            if job.is_some() {
+                return job;
+            }
+            if self.pool().is_over() {
+                return None;
+            }
+            if round < BURSTS {
+                (0..1 << round).for_each(|_| hint::spin_loop());
+            } else {
+                thread::yield_now();
+            }
+        }
+        None
+    }
+
+    /// A job of another worker.
+    fn steal(&self) -> Option<JobRef> {
+        let rings = self.rings.take();
+        let job = rings.iter().find_map(|ring| self.steal_among(ring.len(), |place| ring[place]));
+        self.rings.set(rings);
+        let (spares, first) = self.pool().spares();
+        let job = job.or_else(|| self.steal_among(spares, |place| first + place));
+        match job {
+            Some(_) => self.counters.stolen.add(1),
+            None => self.counters.failed_steals.add(1),
+        }
+        job
+    }
+
+    /// A job of one of these workers, who are asked in turn, from one that is chosen at random.
+    fn steal_among(&self, ring: usize, index: impl Fn(usize) -> usize) -> Option<JobRef> {
+        let first = self.random_below(ring);
+        (0..ring).find_map(|place| {
+            let index = index((first + place) % ring);
+            let victim = self.pool().worker(index).filter(|_| index != self.index)?;
+            let job = victim.halves.steal_one().or_else(|| victim.tasks.steal_one());
+            if job.is_none() {
+                victim.feed();
+            }
+            job
+        })
+    }
+
+    /// Leaves word with all other workers that somebody is hungry.
+    fn leave_word(&self) {
+        self.pool().workers().filter(|other| other.index != self.index).for_each(Self::feed);
+    }
+
+    /// Leaves word that somebody is hungry.
+    pub(crate) fn feed(&self) {
+        // Not written if it is set: the owner reads it at every join.
+        if !self.hungry.load(Ordering::Relaxed) {
+            self.hungry.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A random number below `bound`; 0 if that is 0.
+    fn random_below(&self, bound: usize) -> usize {
+        // Marsaglia's xorshift64.
+        let mut state = self.random.get();
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        self.random.set(state);
+        // The multiplication maps the upper half of the state to the range.
+        ((state >> 32) * bound as u64 >> 32) as usize
+    }
+}
