@@ -13,13 +13,14 @@
 //! | *taken back* | the owner popped it from its deque | its owner |
 //! | *stolen* | a thief took it | the thief, which then completes it |
 //!
-//! A shared half has a word: `OPEN`, `AWAITED` (the owner sleeps and has left a trigger), `DONE`.
+//! What a half needs only if it is shared stands on the heap ([`Part`]), so that the others are small; in it is the
+//! [`Trigger`] by which the thief says that the half is done.
 //!
 //! # Invariants
 //!
 //! 1. *A half does not leave the stack before it has been run or taken back*: the owner waits for it on every way out, unwinding too.
-//! 2. *The thief does not touch a half after `DONE`*, but for the trigger of an owner that sleeps; and that owner waits for the trigger, not
-//!    for the word. The trigger itself is shared, and outlives the half.
+//! 2. *The thief does not touch a half that is done*: with the signal it lets go of the half and its part, which may be gone at once. The
+//!    trigger is shared, and the thief has a handle of its own.
 //! 3. *The shared halves of a list are its oldest, and in the deque they stand in the same order.* So when a half's first
 //!    computation has ended, that half is the newest of the list, and of the deque if it was shared and not stolen; if it was stolen, the deque is empty.
 //!
@@ -28,8 +29,8 @@
 //! Only what it waits for: halves that the thief has shared while it runs the stolen one, and so on down (leapfrogging). A worker
 //! that ran anything else could run something that wants a lock which the waiting computation holds, below it on the same stack.
 //! By (3) the deque of halves of a thief is empty when it begins a stolen half; so all that is in it while it runs that one was
-//! made by it. That the thief still ran it when another half was taken from its deque is known by looking at the word *afterwards*.
-//! If it is `DONE`, the half may be a stranger, and goes to the injector. With nothing to help with, the worker sleeps, which
+//! made by it. That the thief still ran it when another half was taken from its deque is known by looking at the trigger *afterwards*.
+//! If it has been signalled, the half may be a stranger, and goes to the injector. With nothing to help with, the worker sleeps, which
 //! its pool hears and makes up for with another thread.
 //!
 //! # Costs, on x86-64
@@ -44,7 +45,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::{NonNull, null};
+use std::ptr::{NonNull, null, null_mut};
 
 use reweave_core::context::{Context, Mark};
 use reweave_core::event::{self, Awaits, Enders, Limits, Spin};
@@ -142,14 +143,11 @@ impl Worker {
         // SAFETY: a link on the list is part of a half on the stack (invariant 1).
         let link = unsafe { link.as_ref() };
         let context = Context::marked(link.mark.get()).unwrap_or_default();
-        let part = SharedPart {
-            state: AtomicUsize::new(OPEN),
+        link.part.set(Box::into_raw(Box::new(Part {
+            done: Arc::new(Trigger::new()),
             thief: AtomicUsize::new(NOBODY),
-            trigger: UnsafeCell::new(None),
             context: UnsafeCell::new(Some(context)),
-        };
-        // SAFETY: private so far, so nobody else looks at it.
-        link.part.with_mut(|place| unsafe { (*place).write(part) });
+        })));
         self.pending.set_shared(link);
         self.counters.shared.add(1);
         // SAFETY: this thread is the worker; the half stays until it has been run or taken back (invariant 1).
@@ -157,13 +155,6 @@ impl Worker {
         true
     }
 }
-
-/// Not done; nobody sleeps.
-const OPEN: usize = 0;
-/// Not done; the owner sleeps, and has left a trigger.
-const AWAITED: usize = 1;
-/// The result is there.
-const DONE: usize = 2;
 
 /// No worker.
 const NOBODY: usize = usize::MAX;
@@ -178,26 +169,24 @@ struct Half<F, T> {
     result: UnsafeCell<MaybeUninit<Result<T, Panic>>>,
 }
 
-/// What is the same of all halves. The fields but for `part` are the owner's.
+/// What is the same of all halves. The owner writes it, and nothing of it while the half is shared.
 #[repr(C)]
 struct Link {
     job: Job,
     older: Cell<*const Link>,
     newer: Cell<*const Link>,
-    is_shared: Cell<bool>,
     /// In which context it was made.
     mark: Cell<Mark>,
-    /// Written when it is shared.
-    part: UnsafeCell<MaybeUninit<SharedPart>>,
+    /// Null unless it is shared; the owner's, to free.
+    part: Cell<*mut Part>,
 }
 
 /// What a half has only if it is shared.
-struct SharedPart {
-    state: AtomicUsize,
+struct Part {
+    /// Signalled when the result is there.
+    done: Arc<Trigger>,
     /// The index of the worker that runs it.
     thief: AtomicUsize,
-    /// The owner's, until it says `AWAITED`; then the thief's.
-    trigger: UnsafeCell<Option<Arc<Trigger>>>,
     /// Taken by the thief.
     context: UnsafeCell<Option<Context>>,
 }
@@ -211,9 +200,8 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
                 job: unsafe { Job::new(Self::run) },
                 older: Cell::new(null()),
                 newer: Cell::new(null()),
-                is_shared: Cell::new(false),
                 mark: Cell::new(Context::mark()),
-                part: UnsafeCell::new(MaybeUninit::uninit()),
+                part: Cell::new(null_mut()),
             },
             body: UnsafeCell::new(ManuallyDrop::new(body)),
             result: UnsafeCell::new(MaybeUninit::uninit()),
@@ -235,11 +223,12 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
     /// # Safety
     /// `job` is that of a shared half, which `worker`, the current thread, has taken out of a deque.
     unsafe fn run(job: NonNull<Job>, worker: &Worker) {
-        // SAFETY: the job is the first field of the half, which stays until `DONE` (invariant 1).
+        // SAFETY: the job is the first field of the half, which stays until it is done (invariant 1).
         let half = unsafe { job.cast::<Self>().as_ref() };
-        // SAFETY: it is shared.
-        let part = unsafe { half.link.shared_part() };
+        // SAFETY: it is shared, and its part stays as long.
+        let part = unsafe { &*half.link.part.get() };
         part.thief.store(worker.index(), Ordering::Relaxed);
+        let done = part.done.clone();
         // SAFETY: the thief's.
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
         // SAFETY: the caller has the half.
@@ -249,39 +238,11 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
             body()
         }));
         if seeded("join/done-before-result") {
-            part.state.swap(DONE, Ordering::AcqRel);
+            done.signal(0);
         }
-        // SAFETY: the thief's, until `DONE`.
+        // SAFETY: the thief's, until it is done.
         half.result.with_mut(|place| unsafe { (*place).write(result) });
-        part.complete();
-    }
-}
-
-impl Link {
-    /// # Safety
-    /// The half has been shared.
-    unsafe fn shared_part(&self) -> &SharedPart {
-        // SAFETY: written by `share`, before it could be found.
-        self.part.with(|part| unsafe { (*part).assume_init_ref() })
-    }
-}
-
-impl SharedPart {
-    /// Tells the owner that the result is there. The last thing that the thief does with the half (invariant 2).
-    fn complete(&self) {
-        // Release publishes the result; acquire takes over the trigger.
-        let before = self.state.swap(DONE, Ordering::AcqRel);
-        if before == AWAITED || seeded("join/touch-after-done") {
-            // SAFETY: the owner has left it, and waits for it.
-            let trigger = self.trigger.with_mut(|trigger| unsafe { (*trigger).take() });
-            if let Some(trigger) = trigger {
-                trigger.signal(0);
-            }
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DONE
+        done.signal(0);
     }
 }
 
@@ -304,9 +265,8 @@ impl Pending {
             job: unsafe { Job::new(never) },
             older: Cell::new(null()),
             newer: Cell::new(null()),
-            is_shared: Cell::new(true),
             mark: Cell::default(),
-            part: UnsafeCell::new(MaybeUninit::uninit()),
+            part: Cell::new(null_mut()),
         };
         Self { root, newest: Cell::new(null()), newest_shared: Cell::new(null()) }
     }
@@ -328,7 +288,7 @@ impl Pending {
     fn pop(&self, link: &Link) {
         debug_assert!(std::ptr::eq(self.newest.get(), link), "halves end in the reverse order of their beginning");
         self.newest.set(link.older.get());
-        if link.is_shared.get() {
+        if link.is_shared() {
             self.newest_shared.set(link.older.get());
         }
     }
@@ -346,9 +306,8 @@ impl Pending {
         NonNull::new(unsafe { &*shared }.newer.get().cast_mut())
     }
 
-    /// The oldest private one is shared from now on.
+    /// The oldest private one has become shared.
     fn set_shared(&self, link: &Link) {
-        link.is_shared.set(true);
         self.newest_shared.set(link);
     }
 }
@@ -365,7 +324,7 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
     fn finish(self) -> T {
         let this = ManuallyDrop::new(self);
         let Self { worker, half } = *this;
-        if half.link.is_shared.get() {
+        if half.link.is_shared() {
             return match this.claim() {
                 Ok(body) => body(),
                 Err(stolen) => stolen.unwrap_or_else(|panic| resume_unwind(panic)),
@@ -381,8 +340,6 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
     #[cold]
     fn claim(&self) -> Result<F, Result<T, Panic>> {
         let Self { worker, half } = self;
-        // SAFETY: it is shared.
-        let part = unsafe { half.link.shared_part() };
         // SAFETY: this thread is the worker.
         let taken = unsafe { worker.halves.pop() };
         let outcome = match taken {
@@ -392,14 +349,15 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
                 Ok(unsafe { half.take_body() })
             }
             None => {
-                worker.wait_for(part);
-                // SAFETY: `DONE`: the thief has written it, and is away.
+                // SAFETY: it is shared, and its part is freed below.
+                worker.wait_for(unsafe { &*half.link.part.get() });
+                // SAFETY: it is done: the thief has written it, and is away.
                 Err(half.result.with_mut(|result| unsafe { (*result).assume_init_read() }))
             }
         };
         worker.pending.pop(&half.link);
-        // SAFETY: written by `share`; nobody else looks at it any more.
-        half.link.part.with_mut(|part| unsafe { (*part).assume_init_drop() });
+        // SAFETY: from a box, and nobody else looks at it any more.
+        drop(unsafe { Box::from_raw(half.link.part.get()) });
         outcome
     }
 }
@@ -407,7 +365,7 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
 impl<F: FnOnce() -> T + Send, T> Drop for Both<'_, F, T> {
     #[cold]
     fn drop(&mut self) {
-        if self.half.link.is_shared.get() {
+        if self.half.link.is_shared() {
             // Whatever it is: the first panic is the one that goes on.
             drop(self.claim());
         } else {
@@ -418,9 +376,22 @@ impl<F: FnOnce() -> T + Send, T> Drop for Both<'_, F, T> {
     }
 }
 
+impl Link {
+    #[inline]
+    fn is_shared(&self) -> bool {
+        !self.part.get().is_null()
+    }
+}
+
+impl Part {
+    fn is_done(&self) -> bool {
+        self.done.signalled().is_some()
+    }
+}
+
 impl Worker {
     /// Waits until a stolen half is done, and helps its thief meanwhile.
-    fn wait_for(&self, part: &SharedPart) {
+    fn wait_for(&self, part: &Part) {
         let mut spin = Spin::new();
         while !part.is_done() {
             if let Some(job) = self.leapfrog(part) {
@@ -434,7 +405,7 @@ impl Worker {
     }
 
     /// A half that belongs to what is awaited, from the deque of the worker that runs it.
-    fn leapfrog(&self, part: &SharedPart) -> Option<JobRef> {
+    fn leapfrog(&self, part: &Part) -> Option<JobRef> {
         let pool = self.pool();
         let thief = pool.worker(part.thief.load(Ordering::Relaxed))?;
         let Some(job) = thief.halves.steal_one() else {
@@ -451,18 +422,10 @@ impl Worker {
     }
 
     #[cold]
-    fn sleep_until_done(&self, part: &SharedPart) {
-        let trigger = Arc::new(Trigger::new());
-        let ours = trigger.clone();
-        // SAFETY: the owner's, as long as the word is `OPEN` or `DONE`; it does not say `AWAITED` yet.
-        part.trigger.with_mut(|place| unsafe { *place = Some(ours) });
-        // Release hands the trigger over; acquire, if it is done, takes the result.
-        if part.state.compare_exchange(OPEN, AWAITED, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            return;
-        }
+    fn sleep_until_done(&self, part: &Part) {
         let thief = self.pool().worker(part.thief.load(Ordering::Relaxed)).and_then(Worker::agent);
         // One that has been stolen and not begun is nobody's so far.
         let awaits = || Awaits::new("the other half of a join", thief.map_or(Enders::Unknown, Enders::One));
-        event::wait_signal_for(&trigger, awaits, Limits::unstoppable()).expect("nothing stops this wait");
+        event::wait_signal_for(&part.done, awaits, Limits::unstoppable()).expect("nothing stops this wait");
     }
 }
