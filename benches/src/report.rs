@@ -29,12 +29,16 @@
 //!   where there are none.
 //! - `latency_ns`: only in rows of workloads that send at a given rate, where operations a second say nothing: the time
 //!   from send to receipt, of each run the median of its messages.
+//! - `queueing`: only in rows of workloads that look how long tasks wait for a thread and threads for tasks: `start_ns`, the
+//!   time from the spawn of a task until it begins (`median` and `p99` of a run's tasks, of each the median of the runs), and
+//!   `idle_share`, the share of the threads' time in which they had no task (the median; `null` for a system that does not
+//!   tell).
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::machine::Machine;
-use crate::workload::Figure;
+use crate::workload::{Figure, Queueing, Start};
 
 /// The result of a benchmark: where it was measured, and what.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +75,9 @@ pub struct Row {
     /// Nanoseconds from send to receipt; `None`, and absent from the JSON form, unless that is what is measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ns: Option<Spread>,
+    /// How long tasks waited for a thread, and threads for tasks; absent from the JSON form where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queueing: Option<Queueing>,
     /// What the workload measures. From here on for the table; not part of the JSON form.
     #[serde(skip)]
     pub figure: Figure,
@@ -158,6 +165,18 @@ impl Spread {
     }
 }
 
+/// What several runs say together of how tasks and threads waited for each other: medians, figure by figure. `None` unless
+/// all runs looked; no idle share unless all could tell.
+pub fn queueing(runs: &[Option<Queueing>]) -> Option<Queueing> {
+    let runs: Vec<Queueing> = runs.iter().copied().collect::<Option<_>>()?;
+    let of = |figure: fn(&Queueing) -> f64| Some(Spread::of(&runs.iter().map(figure).collect::<Vec<_>>())?.median);
+    let idle: Option<Vec<f64>> = runs.iter().map(|run| run.idle_share).collect();
+    Some(Queueing {
+        start_ns: Start { median: of(|run| run.start_ns.median)?, p99: of(|run| run.start_ns.p99)? },
+        idle_share: idle.map(|idle| median(&idle)),
+    })
+}
+
 /// The median of some values; 0 of none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -185,6 +204,16 @@ mod tests {
     fn spreads() {
         assert_eq!(Spread::of(&[]), None);
         assert_eq!(Spread::of(&[2.0, 8.0, 4.0]), Some(Spread { median: 4.0, min: 2.0, max: 8.0 }));
+    }
+
+    #[test]
+    fn waits_are_reduced_to_medians() {
+        let run = |median, idle_share| Some(Queueing { start_ns: Start { median, p99: 10.0 * median }, idle_share });
+        assert_eq!(queueing(&[]), None);
+        assert_eq!(queueing(&[run(1.0, None), None]), None);
+        let told = [run(3.0, Some(0.5)), run(1.0, Some(0.1)), run(2.0, Some(0.2))];
+        assert_eq!(queueing(&told), run(2.0, Some(0.2)));
+        assert_eq!(queueing(&[told[0], run(5.0, None)]), run(4.0, None));
     }
 
     #[test]
@@ -216,13 +245,16 @@ mod tests {
             ping_pong_ns: None,
             placement: None,
             latency_ns: None,
+            queueing: None,
             figure: Figure::Speed,
             ns_per_op: spread,
             ops: 7,
             ratios: vec![("2pl", Some(1.0))],
         };
         let late = Row { latency_ns: Some(spread), figure: Figure::Latency, ..row.clone() };
-        let report = Report { machine: Machine::default(), rows: vec![row, late] };
+        let waits = Queueing { start_ns: Start { median: 1.0, p99: 2.0 }, idle_share: None };
+        let queued = Row { queueing: Some(waits), ..row.clone() };
+        let report = Report { machine: Machine::default(), rows: vec![row, late, queued] };
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&json), ["machine", "rows"]);
@@ -244,5 +276,10 @@ mod tests {
         assert!(row["ping_pong_ns"].is_null() && row["placement"].is_null());
         assert!(row["aborts"].is_object());
         assert_eq!(keys(&json["rows"][1]), [&expected[..], &["latency_ns"]].concat());
+        let queued = &json["rows"][2];
+        assert_eq!(keys(queued), [&expected[..], &["queueing"]].concat());
+        assert_eq!(keys(&queued["queueing"]), ["start_ns", "idle_share"]);
+        assert_eq!(keys(&queued["queueing"]["start_ns"]), ["median", "p99"]);
+        assert!(queued["queueing"]["idle_share"].is_null());
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
-use crate::report::{Placement, Report, Row, Spread, median};
+use crate::report::{Placement, Report, Row, Spread, median, queueing};
 use crate::workload::{Figure, Sample, Trial, Workload};
 use crate::{Error, ping_pong};
 
@@ -243,6 +243,7 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
             ping_pong_ns: Spread::of(&ping_pongs),
             placement: Placement::of(&ping_pongs),
             latency_ns: (figure == Figure::Latency).then_some(ns_per_op),
+            queueing: queueing(&samples.iter().map(|sample| sample.queueing).collect::<Vec<_>>()),
             figure,
             ns_per_op,
             ops: samples.iter().map(|sample| sample.ops).sum(),

@@ -1,6 +1,7 @@
 //! The plan's validation, the order of a run, and the reduction to rows, on workloads that only pretend.
 
 use super::*;
+use crate::workload::{Queueing, Start};
 use std::cell::RefCell;
 
 /// The run, on cores that stay near each other.
@@ -20,6 +21,9 @@ struct Pretend {
     broken: Option<&'static str>,
     latency: bool,
 }
+
+/// How system `b` queues.
+const WAITS: Queueing = Queueing { start_ns: Start { median: 5.0, p99: 50.0 }, idle_share: Some(0.25) };
 
 impl Workload for Pretend {
     fn name(&self) -> &'static str {
@@ -58,6 +62,7 @@ impl Workload for Pretend {
             ns_per_op: 1e9 / speed,
             audits_per_sec: (system != "c").then_some(7.0),
             aborts: if system == "b" { vec![("conflict", 2), ("lock", 1)] } else { vec![] },
+            queueing: (system == "b").then_some(WAITS),
         })
     }
 }
@@ -112,6 +117,7 @@ fn rows_carry_the_figures_of_their_series() {
     assert_eq!(b.aborts.get("lock"), Some(&json!(3)));
     assert_eq!(b.audits_per_sec, Some(7.0));
     assert_eq!(report.rows[5].audits_per_sec, None);
+    assert_eq!((b.queueing, report.rows[5].queueing), (Some(WAITS), None));
     assert_eq!(b.params["size"], json!(3));
     assert_eq!((b.ns_per_op.median, b.latency_ns), (500_000.0, None));
     assert_eq!(b.params["seconds"], json!(0.001));

@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
@@ -91,13 +92,34 @@ pub struct Sample {
     pub audits_per_sec: Option<f64>,
     /// Aborted attempts by cause, of the timed part only.
     pub aborts: Vec<(&'static str, u64)>,
+    /// How long tasks waited for a thread, and threads for tasks; `None` for a workload that does not look.
+    pub queueing: Option<Queueing>,
+}
+
+/// How long tasks waited for a thread, and threads for tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Queueing {
+    /// Nanoseconds from the moment that a task was spawned until it began.
+    pub start_ns: Start,
+    /// The share of the threads' time in which they had no task: asleep, or looking for one. `None` for a system that does
+    /// not tell.
+    pub idle_share: Option<f64>,
+}
+
+/// How many nanoseconds tasks waited before they began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Start {
+    /// Half of the tasks waited no longer than this.
+    pub median: f64,
+    /// And 99 of 100 no longer than this.
+    pub p99: f64,
 }
 
 impl Sample {
     /// So many operations in so many seconds, each of which took its share of them.
     pub fn of(ops: u64, seconds: f64) -> Self {
         let (ops_per_sec, ns_per_op) = (ops as f64 / seconds, seconds * 1e9 / ops as f64);
-        Self { ops, ops_per_sec, ns_per_op, audits_per_sec: None, aborts: Vec::new() }
+        Self { ops, ops_per_sec, ns_per_op, audits_per_sec: None, aborts: Vec::new(), queueing: None }
     }
 
     /// The same, where each operation is so many that are counted.

@@ -34,6 +34,12 @@ pub fn legend(report: &Report) -> String {
     if report.rows.iter().any(|row| row.figure == Figure::Latency) {
         text.push_str("\nns of a workload that is late: from send to receipt, of each run the median of its messages.");
     }
+    if queued(report) {
+        text.push_str(
+            "\nstart: from the spawn of a task until it begins, the median of a run's tasks, and the time that 99 of 100\n\
+             stay within. idle: the share of the threads' time without a task, where a system tells.",
+        );
+    }
     text
 }
 
@@ -96,6 +102,10 @@ fn times(report: &Report) -> Table {
     let baselines = baselines(report);
     let mut header = ["workload", "threads", "system", "ns", "spread"].map(str::to_owned).to_vec();
     header.extend(baselines.iter().map(|baseline| format!("vs {baseline}")));
+    let queued = queued(report);
+    if queued {
+        header.extend(["start", "start p99", "idle"].map(str::to_owned));
+    }
     let right = header.len();
     let mut table = empty(header);
     for row in &report.rows {
@@ -107,10 +117,29 @@ fn times(report: &Report) -> Table {
             spread(&row.ns_per_op, row.runs),
         ];
         cells.extend(baselines.iter().map(|baseline| ratio(row, baseline)));
+        if queued {
+            cells.extend(waits(row));
+        }
         table.add_row(cells);
     }
     align_right(&mut table, [1].into_iter().chain(3..right));
     table
+}
+
+/// Whether anybody looked how tasks and threads waited for each other.
+fn queued(report: &Report) -> bool {
+    report.rows.iter().any(|row| row.queueing.is_some())
+}
+
+/// How long tasks waited for a thread, and for how much of their time threads had no task.
+fn waits(row: &Row) -> [String; 3] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let start = row.queueing.map(|queueing| queueing.start_ns);
+    [
+        or_dash(start.map(|start| human::ns(start.median))),
+        or_dash(start.map(|start| human::ns(start.p99))),
+        or_dash(row.queueing.and_then(|queueing| queueing.idle_share).map(human::percent)),
+    ]
 }
 
 fn empty(header: Vec<String>) -> Table {
@@ -173,6 +202,7 @@ fn aborts(row: &Row) -> String {
 pub mod tests {
     use super::*;
     use reweave_benches::machine::Machine;
+    use reweave_benches::workload::{Queueing, Start};
     use serde_json::{Map, json};
 
     /// A row with these aborts.
@@ -189,6 +219,7 @@ pub mod tests {
             ping_pong_ns: None,
             placement: Some(Placement::Near),
             latency_ns: None,
+            queueing: None,
             figure: Figure::Speed,
             ns_per_op: Spread { median: 20e6, min: 19e6, max: 21e6 },
             ops: 100_000,
@@ -239,5 +270,23 @@ pub mod tests {
         assert_eq!(lines[3], "lock 2 reweave 20000000 -5% +5% - - 2.00x");
         let legend = legend(&report);
         assert!(legend.contains("vs a, vs b, vs c: ") && legend.contains("send to receipt"), "{legend}");
+        assert!(!legend.contains("idle"), "{legend}");
+    }
+
+    #[test]
+    fn waits_have_columns_where_somebody_looked() {
+        let row = |idle_share| Row {
+            workload: "queue",
+            figure: Figure::Time,
+            queueing: Some(Queueing { start_ns: Start { median: 120.0, p99: 34_500.0 }, idle_share }),
+            ..row(&[])
+        };
+        let rows = vec![row(Some(0.25)), row(None), Row { queueing: None, ..row(None) }];
+        let report = Report { machine: Machine::default(), rows };
+        let lines = words(&report);
+        assert_eq!(lines[0], "workload threads system ns spread vs 2pl start start p99 idle");
+        let ends: Vec<&str> = lines[2..].iter().filter_map(|line| line.split_once("1.50x ")).map(|it| it.1).collect();
+        assert_eq!(ends, ["120 ns 34.5 us 25.0%", "120 ns 34.5 us -", "- - -"]);
+        assert!(legend(&report).contains("idle: the share"));
     }
 }

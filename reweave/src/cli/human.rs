@@ -11,6 +11,16 @@ pub fn si(value: f64) -> String {
     digits(value)
 }
 
+/// Nanoseconds, with the unit that suits them: `120 ns`, `34.5 us`, `1.20 ms`.
+pub fn ns(value: f64) -> String {
+    for (unit, size) in [(" s", 1e9), (" ms", 1e6), (" us", 1e3)] {
+        if value >= size * 0.9995 {
+            return digits(value / size) + unit;
+        }
+    }
+    digits(value) + " ns"
+}
+
 /// A number with three digits that matter: `1.23`, `12.3`, `123`, `1234`.
 pub fn digits(value: f64) -> String {
     match value.abs() {
@@ -69,6 +79,7 @@ mod tests {
             assert_eq!(si(value), text);
         }
         assert_eq!((&*si(12_345_678.0), &*si(4_560.0), &*si(1.5e9)), ("12.3 M", "4.56 k", "1.50 G"));
+        assert_eq!((&*ns(7.0), &*ns(999.7), &*ns(34_500.0), &*ns(2e9)), ("7.00 ns", "1.00 us", "34.5 us", "2.00 s"));
         assert_eq!((&*grouped(7), &*grouped(1024), &*grouped(1_048_576)), ("7", "1,024", "1,048,576"));
         assert_eq!((&*percent(0.0), &*percent(0.123), &*percent(0.00001)), ("0%", "12.3%", "<0.01%"));
         assert_eq!((&*kib(48), &*kib(1024), &*kib(1536), &*kib(1 << 20)), ("48 KiB", "1 MiB", "1536 KiB", "1 GiB"));

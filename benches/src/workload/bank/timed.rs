@@ -63,6 +63,7 @@ pub(super) fn trial<B: Bank>(options: &Options, system: &'static str, trial: &Tr
         ns_per_op: threads as f64 * 1e9 / ops_per_sec,
         audits_per_sec: Some(audits as f64 / seconds),
         aborts,
+        queueing: None,
     })
 }
 
