@@ -5,7 +5,19 @@ use std::process::Command;
 use std::{env, fs};
 
 /// The peers whose versions a report names.
-const PEERS: [&str; 7] = ["parking_lot", "stm", "fast-stm", "crossbeam-channel", "kanal", "flume", "arc-swap"];
+const PEERS: [&str; 11] = [
+    "parking_lot",
+    "stm",
+    "fast-stm",
+    "crossbeam-channel",
+    "kanal",
+    "flume",
+    "arc-swap",
+    "rayon",
+    "chili",
+    "tokio",
+    "async-executor",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -27,7 +27,8 @@ pub(crate) fn run<R: Send + 'static>(
     results.into_iter().map(|result| result.map_err(|panic| describe(&*panic))).collect()
 }
 
-fn describe(panic: &(dyn Any + Send)) -> String {
+/// A line that says what a panic carried.
+pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
     let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     format!("a thread panicked: {}", message.unwrap_or("no message"))
 }

@@ -6,6 +6,7 @@
 //! | [`channels`] | messages from thread to thread, and choosing between two channels |
 //! | [`atoms`] | a shared value that is read and replaced as a whole |
 //! | [`locks`] | a lock taken and released, alone and against another thread |
+//! | [`sched`] | forks and joins, scopes, tasks and maps, on threads that work together |
 //! | [`stm`] | transactions, from the empty one to sets of integers |
 //!
 //! [`Workload`] is the face that a workload shows to [`crate::run`]: a name, parameters, systems, and one timed trial.
@@ -22,6 +23,7 @@ pub mod bank;
 pub mod channels;
 pub mod locks;
 mod repeat;
+pub mod sched;
 pub mod stm;
 mod window;
 pub mod zipf;
