@@ -39,6 +39,7 @@ fn help_and_version_are_answers() {
         ("bench atoms --help", "arc-swap"),
         ("bench stm --help", "rbtree32k-u10"),
         ("bench locks --help", "parking_lot"),
+        ("bench sched --help", "par-map-skew"),
         ("doctor --help", "--json"),
         ("--version", env!("CARGO_PKG_VERSION")),
     ] {
@@ -60,7 +61,7 @@ fn no_words_get_the_help() {
 fn mistakes_get_one_line_and_exit_code_2() {
     for (words, expected) in [
         ("sing", "choose from bench, doctor"),
-        ("bench", "choose from bank, stm, channels, atoms, locks"),
+        ("bench", "choose from bank, stm, channels, atoms, locks, sched"),
         ("bench bank --systems foo", "unknown system `foo`: choose from reweave, mutex, rwlock, 2pl, stm, fast-stm"),
         ("bench bank --systems reweave,,2pl", "unknown system ``: choose from"),
         ("bench bank --layout tight", "choose from padded, packed"),
@@ -92,6 +93,8 @@ fn mistakes_get_one_line_and_exit_code_2() {
         ("bench stm --threads 1,0", "a whole number from 1 to 1024"),
         ("bench stm --runs many", "a whole number from 1 to 1000"),
         ("bench locks --workloads atom-load", "unknown workload `atom-load`: choose from lock"),
+        ("bench sched --workloads spawn-await --systems rayon", "rayon does not offer spawn-await: choose from "),
+        ("bench sched --systems std", "unknown system `std`: choose from "),
         ("doctor --yaml", "choose from --json, --help"),
     ] {
         let output = reweave(words);
@@ -226,6 +229,38 @@ fn transactions_are_measured_where_a_system_offers_them() {
     }
     assert_eq!(rows[6]["params"]["update_percent"], 10);
     for part in ["vs mutex", "vs atomics", "cores", "list256-u10 is not offered by atomics."] {
+        assert!(table.contains(part), "{part} in {table}");
+    }
+}
+
+#[test]
+fn schedulers_are_measured_where_a_system_offers_the_work() {
+    let words = "bench sched --quick --runs 1 --seconds 0.002 --workloads spawn-await,scoped-spawn,queue-fine";
+    let (table, rows) = measured(&format!("{words} --systems shared-queue,rayon,tokio"), "sched.json");
+    let expected = [
+        "spawn-await 1 tokio",
+        "spawn-await 2 tokio",
+        "scoped-spawn 1 rayon",
+        "scoped-spawn 2 rayon",
+        "queue-fine 1 shared-queue",
+        "queue-fine 1 rayon",
+        "queue-fine 2 shared-queue",
+        "queue-fine 2 rayon",
+    ];
+    assert_eq!(measured_what(&rows), expected);
+    for row in &rows {
+        assert!(row["ops_per_sec"]["min"].as_f64().unwrap() > 0.0, "{row}");
+        let queueing = row.get("queueing");
+        assert_eq!(queueing.is_some(), row["workload"] == "queue-fine", "{row}");
+        if let Some(queueing) = queueing {
+            let start = |key: &str| queueing["start_ns"][key].as_f64().unwrap();
+            assert!(0.0 < start("median") && start("median") <= start("p99"), "{row}");
+            assert_eq!(queueing["idle_share"].is_f64(), row["system"] == "shared-queue", "{row}");
+        }
+    }
+    assert_eq!(rows[4]["params"]["tasks"], 100_000);
+    for part in ["vs rayon", "vs tokio", "start p99", "idle", "scoped-spawn is not offered by tokio and shared-queue."]
+    {
         assert!(table.contains(part), "{part} in {table}");
     }
 }

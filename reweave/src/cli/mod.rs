@@ -43,6 +43,8 @@ Examples:
           Messages between two threads, with a buffer and without
   reweave bench atoms; reweave bench locks
           A value read and swapped, a lock taken and released
+  reweave bench sched --threads 1,2,4
+          Forks and joins, scopes, tasks and maps, with 1, 2 and 4 threads
   reweave doctor
           What to put into a bug report";
 

@@ -119,10 +119,13 @@ mod tests {
     fn mistakes_are_one_line_that_says_what_is_allowed() {
         let cases = [
             ("reweave sing", "unknown command `reweave sing`: choose from bench, doctor"),
-            ("reweave bench", "`reweave bench` needs one more word: choose from bank, stm, channels, atoms, locks"),
+            (
+                "reweave bench",
+                "`reweave bench` needs one more word: choose from bank, stm, channels, atoms, locks, sched",
+            ),
             (
                 "reweave bench cafe",
-                "unknown command `reweave bench cafe`: choose from bank, stm, channels, atoms, locks",
+                "unknown command `reweave bench cafe`: choose from bank, stm, channels, atoms, locks, sched",
             ),
             ("reweave bench bank --acounts 4", "unknown option `--acounts`: did you mean `--accounts`?"),
             ("reweave doctor --qqq", "unknown option `--qqq`: choose from --json, --help"),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`bank`] | the options of `reweave bench bank` |
 //! | [`suite`] | the options of workloads that are measured together |
-//! | [`stm`], [`channels`], [`atoms`], [`locks`] | the suites, as the command describes them |
+//! | [`stm`], [`channels`], [`atoms`], [`locks`], [`sched`] | the suites, as the command describes them |
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ mod atoms;
 mod bank;
 mod channels;
 mod locks;
+mod sched;
 mod stm;
 mod suite;
 
@@ -48,6 +49,9 @@ pub enum Workload {
     /// A lock taken and released, alone and against other threads
     #[command(after_help = locks::Locks::ABOUT)]
     Locks(suite::Options<locks::Locks>),
+    /// Forks and joins, scopes, tasks and maps, on threads that work together
+    #[command(after_help = sched::Sched::ABOUT)]
+    Sched(suite::Options<sched::Sched>),
 }
 
 /// Which numbers of threads a workload is measured with.
@@ -105,6 +109,7 @@ pub fn main(workload: Workload) -> ExitCode {
         Workload::Channels(channels) => channels.run(),
         Workload::Atoms(atoms) => atoms.run(),
         Workload::Locks(locks) => locks.run(),
+        Workload::Sched(sched) => sched.run(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `reweave bench stm`, `channels`, `atoms` and `locks`: several small workloads that are measured together.
+//! `reweave bench stm`, `channels`, `atoms`, `locks` and `sched`: several small workloads that are measured together.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -90,7 +90,7 @@ impl From<Fixed> for Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{atoms, channels, locks, stm};
+    use super::super::{atoms, channels, locks, sched, stm};
     use super::*;
     use reweave_benches::workload;
 
@@ -115,5 +115,6 @@ mod tests {
         describes::<channels::Channels>(&workload::channels::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
         describes::<atoms::Atoms>(&workload::atoms::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
         describes::<locks::Locks>(&workload::locks::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
+        describes::<sched::Sched>(&workload::sched::SYSTEMS.each_ref().map(|it| (it.name, it.about)));
     }
 }

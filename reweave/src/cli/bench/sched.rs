@@ -1,0 +1,53 @@
+//! `reweave bench sched`: forks and joins, scopes, tasks and maps, on threads that work together.
+
+use reweave_benches::workload::Workload;
+use reweave_benches::workload::sched::{ALL, SYSTEMS};
+
+use super::Threads;
+use super::suite::Suite;
+
+/// The suite.
+#[derive(Debug, Clone)]
+pub enum Sched {}
+
+impl Suite for Sched {
+    const TITLE: &'static str = "sched: work for a pool of threads";
+
+    const ABOUT: &'static str = "\
+Workloads:
+  join-tree         the sum of 1,048,575 boxes, a fork and a join at each; a node
+  scoped-spawn      a scope with 1,000 jobs that do next to nothing; a job
+  spawn-await       in each of N tasks: a task spawned and awaited; one of them
+  par-map           1,000,000 items of a few nanoseconds each; an item
+  par-map-skew      10,000, one in 100 takes 1,000 times as long; an item
+  queue-unbalanced  an unbalanced tree of 100,000 tasks; a task
+  queue-fine        a balanced one, whose tasks do next to nothing; a task
+
+Systems:
+  rayon           the crate rayon, which has no futures
+  chili           the crate chili, which has forks and joins only
+  tokio           the crate tokio, its runtime of several threads
+  async-executor  the crate async-executor, run by several threads
+  shared-queue    threads that take their tasks from one locked queue
+
+How it is measured:
+  N threads are a pool of N threads; whoever drives it from outside sleeps. The
+  figure is the time that has passed for each node, job, item or task of all
+  threads together, so that twice the threads halve it at best; only in
+  spawn-await every thread has a loop, and the figure is that of one loop.
+  Threads are not pinned: no system does so by itself, and not all allow it. The
+  items that take long in par-map-skew are within an eighth of the slice. Of the
+  queues the table also tells how long tasks waited to begin and, where a system
+  knows, what share of their time threads had none. Runs are interleaved and
+  compared within their round; one with a wrong result gets no figures.";
+
+    type Threads = Threads;
+
+    fn workloads() -> Vec<&'static dyn Workload> {
+        ALL.iter().map(|workload| workload as &dyn Workload).collect()
+    }
+
+    fn systems() -> Vec<&'static str> {
+        SYSTEMS.iter().map(|system| system.name).collect()
+    }
+}
