@@ -3,27 +3,42 @@
 //! A job is the first field of something larger (half of a `join` on its owner's stack, a task on the heap) and says by a
 //! function pointer how that is run. So a queue's item is one word, whatever it is.
 
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 
 use crate::deque::Word;
 use crate::worker::Worker;
 
-/// How to run what this is the first field of.
+/// How to run what this is the first field of, and whose it is.
 #[derive(Debug)]
 pub(crate) struct Job {
-    run: unsafe fn(NonNull<Self>, &Worker),
+    run: Run,
+    group: *const (),
 }
 
+/// Runs the job; the worker is the current thread, or there is none.
+type Run = unsafe fn(NonNull<Job>, Option<&Worker>);
+
 impl Job {
+    /// A job of nobody in particular.
+    ///
     /// # Safety
-    /// `run` is given the address of this job, by one worker, once.
-    pub(crate) const unsafe fn new(run: unsafe fn(NonNull<Self>, &Worker)) -> Self {
-        Self { run }
+    /// `run` may be given the address of this job, once, in any thread.
+    pub(crate) const unsafe fn new(run: Run) -> Self {
+        // SAFETY: passed on.
+        unsafe { Self::of(null(), run) }
+    }
+
+    /// A job that is known to belong to this group: an address, for whoever waits for the group ([`JobRef::group`]).
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    pub(crate) const unsafe fn of(group: *const (), run: Run) -> Self {
+        Self { run, group }
     }
 }
 
 /// A job in a queue. Whoever takes it out runs it, once; until then what it is part of stays where it is.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct JobRef(NonNull<Job>);
 
 // SAFETY: whatever is queued may be run by any worker: those who queue it see to that.
@@ -39,12 +54,19 @@ impl JobRef {
     /// Runs it. Does not unwind.
     pub(crate) fn run(self, worker: &Worker) {
         // SAFETY: it has been taken out of its queue, so it is run once; the pointer is good (`new`).
-        unsafe { (self.0.as_ref().run)(self.0, worker) }
+        unsafe { (self.0.as_ref().run)(self.0, Some(worker)) }
     }
 
-    /// Whether it is this one.
-    pub(crate) fn is(&self, job: NonNull<Job>) -> bool {
-        self.0 == job
+    /// Runs it in a thread that is no worker.
+    pub(crate) fn run_without_worker(self) {
+        // SAFETY: as in `run`.
+        unsafe { (self.0.as_ref().run)(self.0, None) }
+    }
+
+    /// The group that it is known to belong to.
+    pub(crate) fn group(&self) -> *const () {
+        // SAFETY: it has not been run yet.
+        unsafe { self.0.as_ref() }.group
     }
 }
 

@@ -221,13 +221,13 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
     /// Runs a stolen half.
     ///
     /// # Safety
-    /// `job` is that of a shared half, which `worker`, the current thread, has taken out of a deque.
-    unsafe fn run(job: NonNull<Job>, worker: &Worker) {
+    /// `job` is that of a shared half, which the current thread has taken out of a deque.
+    unsafe fn run(job: NonNull<Job>, worker: Option<&Worker>) {
         // SAFETY: the job is the first field of the half, which stays until it is done (invariant 1).
         let half = unsafe { job.cast::<Self>().as_ref() };
         // SAFETY: it is shared, and its part stays as long.
         let part = unsafe { &*half.link.part.get() };
-        part.thief.store(worker.index(), Ordering::Relaxed);
+        part.thief.store(worker.map_or(NOBODY, Worker::index), Ordering::Relaxed);
         let done = part.done.clone();
         // SAFETY: the thief's.
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
@@ -257,7 +257,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn new() -> Self {
-        unsafe fn never(_: NonNull<Job>, _: &Worker) {
+        unsafe fn never(_: NonNull<Job>, _: Option<&Worker>) {
             unreachable!("the root of a list is not queued");
         }
         let root = Link {
@@ -344,7 +344,9 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
         let taken = unsafe { worker.halves.pop() };
         let outcome = match taken {
             Some(job) => {
-                debug_assert!(job.is(NonNull::from(&half.link.job)), "the newest shared half is the newest half");
+                // SAFETY: the half stays until it has been run.
+                let ours = unsafe { JobRef::new(NonNull::from(&half.link.job)) };
+                debug_assert_eq!(job, ours, "the newest shared half is the newest half");
                 // SAFETY: taken out of the deque just now.
                 Ok(unsafe { half.take_body() })
             }

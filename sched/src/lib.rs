@@ -3,6 +3,7 @@
 //! | module | concept |
 //! |---|---|
 //! | [`mod@join`] | two computations that may run at the same time |
+//! | [`mod@scope`] | jobs that borrow from the stack, and end before it does |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
@@ -13,6 +14,7 @@ mod injector;
 mod job;
 pub mod join;
 pub mod pool;
+pub mod scope;
 pub mod sleep;
 mod stats;
 pub mod team;
@@ -23,4 +25,5 @@ mod tests;
 
 pub use join::join;
 pub use pool::{BuildError, Builder, Pool};
+pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};

@@ -19,11 +19,11 @@
 //! The owner's fields are touched by the thread that runs as this worker; the deques, the flag and the counters by all, as they
 //! say themselves. A worker lives as long as its pool's table, and every thread of the pool keeps that alive.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr::{NonNull, null};
 
 use crossbeam_utils::CachePadded;
-use reweave_core::context::Agent;
+use reweave_core::context::{Agent, Hook};
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reweave_core::sync::{MODELLED, hint, thread, thread_local};
 use reweave_core::time::Clock;
@@ -66,6 +66,8 @@ pub(crate) struct Worker {
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
     pub(crate) pending: Pending,
+    /// The owner's: what it tells its pool when it blocks, as long as a thread runs as this worker.
+    hook: RefCell<Option<Hook>>,
     /// The owner's: the state of its random choices.
     random: Cell<u64>,
     /// The owner's: jobs until the oldest goes first.
@@ -90,6 +92,7 @@ impl Worker {
             hungry: CachePadded::new(AtomicBool::new(false)),
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
+            hook: RefCell::new(None),
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             patience: Cell::new(PATIENCE),
@@ -120,22 +123,23 @@ impl Worker {
         Agent::from_number(self.agent.load(Ordering::Relaxed))
     }
 
+    /// What tells the pool that this worker blocks.
+    pub(crate) fn hook(&self) -> Hook {
+        self.hook.borrow().clone().expect("a thread runs as this worker")
+    }
+
     /// Works until the pool lets this thread go. The thread is this worker meanwhile.
-    pub(crate) fn run(&self) {
-        struct Leave;
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.with(|current| current.set(null()));
-            }
-        }
+    pub(crate) fn run(&self, hook: Hook) {
         CURRENT.with(|current| current.set(self));
-        let _leave = Leave;
+        self.hook.replace(Some(hook));
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
         while let Some(job) = self.next() {
             self.execute(job);
         }
         self.agent.store(0, Ordering::Relaxed);
+        self.hook.replace(None);
+        CURRENT.with(|current| current.set(null()));
     }
 
     /// Runs a job.
@@ -152,6 +156,18 @@ impl Worker {
         unsafe { self.tasks.push(job) };
         let pool = self.pool();
         pool.sleep.call(|| pool.has_work());
+    }
+
+    /// Its newest task, if that is known to belong to this group.
+    pub(crate) fn newest_of(&self, group: *const ()) -> Option<JobRef> {
+        // SAFETY: this thread is the worker.
+        let job = unsafe { self.tasks.pop() }?;
+        if job.group() == group {
+            return Some(job);
+        }
+        // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
+        self.push(job);
+        None
     }
 
     /// The next job to run, or `None` if the thread is to end.

@@ -61,14 +61,14 @@ impl Pool {
 impl<F: FnOnce() -> T + Send, T: Send> Installed<F, T> {
     /// # Safety
     /// `job` is that of an installed body, which has been taken out of a queue.
-    unsafe fn run(job: NonNull<Job>, _: &Worker) {
+    unsafe fn run(job: NonNull<Job>, worker: Option<&Worker>) {
         // SAFETY: the job is the first field, and stays until the signal.
         let installed = unsafe { job.cast::<Self>().as_ref() };
         // SAFETY: this worker's.
         let body = installed.body.with_mut(|body| unsafe { (*body).take() });
         let (body, context) = body.expect("a job is run once");
-        // The worker's own: what blocks here blocks this pool.
-        let hook = Context::current().hook;
+        // What blocks here blocks this pool.
+        let hook = worker.map(Worker::hook);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let _entered = Context { hook, ..context }.enter();
             body()

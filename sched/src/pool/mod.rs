@@ -159,9 +159,9 @@ impl Shared {
         let agent = Agent::fresh();
         let body = move || {
             let hook = Hook::new(Compensation(shared.clone()));
-            let _entered = Context { hook: Some(hook), ..Context::default() }.enter();
+            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
             let worker = shared.worker(index).expect("made before its thread");
-            agent.run(|| worker.run());
+            agent.run(|| worker.run(hook));
         };
         let name = format!("{}-{index}", this.settings.name);
         match thread::try_spawn_sized(name, this.settings.stack_size, body) {

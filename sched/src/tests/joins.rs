@@ -99,7 +99,7 @@ fn a_second_half_has_the_context_of_its_join() {
         token.run(|| {
             join(
                 // Under another token, and long enough for the second half to be stolen meanwhile.
-                || Token::named("below").run(|| (0..2_000).for_each(|_| drop(join(thread::yield_now, || ())))),
+                || Token::named("below").run(|| (0..2_000).for_each(|_| join(thread::yield_now, || ()).1)),
                 current,
             )
         })

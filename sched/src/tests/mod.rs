@@ -1,3 +1,4 @@
 //! The scheduler on real threads: a file for each promise.
 
 mod joins;
+mod scopes;
