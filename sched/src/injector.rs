@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use reweave_core::sync::Mutex;
-use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::job::JobRef;
 
@@ -16,11 +16,13 @@ pub(crate) struct Injector {
     jobs: Mutex<VecDeque<JobRef>>,
     /// How many there are: written under the lock, by read-modify-writes.
     len: AtomicUsize,
+    /// How many came from outside the pool's workers, from the start.
+    pushed: AtomicU64,
 }
 
 impl Injector {
     pub(crate) fn new() -> Self {
-        Self { jobs: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }
+        Self { jobs: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0), pushed: AtomicU64::new(0) }
     }
 
     /// Puts a job at the end. A full fence, as [`Deque::push`](crate::deque::Deque::push) is.
@@ -28,6 +30,16 @@ impl Injector {
         let mut jobs = self.jobs.lock();
         jobs.push_back(job);
         self.len.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts a job that will be pushed, before it is.
+    pub(crate) fn count(&self) {
+        self.pushed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many were counted.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed.load(Ordering::Acquire)
     }
 
     /// Takes the first.

@@ -15,6 +15,11 @@ pub(crate) struct Job {
     group: *const (),
 }
 
+// SAFETY: the group is compared with others, and never looked at.
+unsafe impl Send for Job {}
+// SAFETY: as above.
+unsafe impl Sync for Job {}
+
 /// Runs the job; the worker is the current thread, or there is none.
 type Run = unsafe fn(NonNull<Job>, Option<&Worker>);
 

@@ -150,6 +150,7 @@ impl Worker {
         })));
         self.pending.set_shared(link);
         self.counters.shared.add(1);
+        self.counters.queued.add(1);
         // SAFETY: this thread is the worker; the half stays until it has been run or taken back (invariant 1).
         unsafe { self.halves.push(JobRef::new(NonNull::from(&link.job))) };
         true
@@ -347,6 +348,7 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
                 // SAFETY: the half stays until it has been run.
                 let ours = unsafe { JobRef::new(NonNull::from(&half.link.job)) };
                 debug_assert_eq!(job, ours, "the newest shared half is the newest half");
+                worker.counters.executed.add(1);
                 // SAFETY: taken out of the deque just now.
                 Ok(unsafe { half.take_body() })
             }
@@ -417,7 +419,7 @@ impl Worker {
         self.counters.stolen.add(1);
         // After the theft: had the thief begun with something else before, this would be done.
         if part.is_done() {
-            pool.inject(job);
+            pool.inject_again(job);
             return None;
         }
         Some(job)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mod@join`] | two computations that may run at the same time |
 //! | [`mod@scope`] | jobs that borrow from the stack, and end before it does |
+//! | [`task`] | work that goes on by itself, closures and futures, and its handle |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
@@ -17,6 +18,7 @@ pub mod pool;
 pub mod scope;
 pub mod sleep;
 mod stats;
+pub mod task;
 pub mod team;
 mod worker;
 
@@ -27,3 +29,4 @@ pub use join::join;
 pub use pool::{BuildError, Builder, Pool};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
+pub use task::{Failed, Task, spawn, spawn_async};

@@ -136,7 +136,7 @@ impl Group {
             pool: pool.map(NonNull::from),
             pending: AtomicUsize::new(1),
             over: Arc::new(Trigger::new()),
-            around: Context::current(),
+            around: Context { hook: None, ..Context::current() },
             token: Mutex::new(None),
             panic: Mutex::new(None),
         }
@@ -200,12 +200,12 @@ impl Group {
 
 impl Lazily for Group {
     fn context(&self) -> Context {
-        let hook = Worker::current().map(Worker::hook).or_else(|| self.around.hook.clone());
-        Context { cancel: Some(self.token()), hook, ..self.around.clone() }
+        Context { cancel: Some(self.token()), hook: Worker::current().map(Worker::hook), ..self.around.clone() }
     }
 
-    fn handed_on(&self) -> Option<Token> {
-        self.around.cancel.clone()
+    /// A task that is spawned in a scope and goes on by itself is no part of it.
+    fn handed_on(&self) -> Context {
+        self.around.clone()
     }
 }
 

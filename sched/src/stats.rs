@@ -45,13 +45,15 @@ macro_rules! counters {
         pub struct WorkerStats {
             $($(#[$doc])* pub $name: u64,)*
             /// Jobs in its deques at the moment.
-            pub queued: usize,
+            pub waiting: usize,
         }
     };
 }
 
 counters! {
-    /// Jobs run, from whatever queue. Halves of joins that were not stolen are not jobs.
+    /// Jobs queued: tasks, jobs of scopes, halves of joins that were shared. Those from outside the pool are nobody's.
+    queued,
+    /// Jobs run, from whatever queue, and ended; halves that were taken back are among them.
     executed,
     /// Jobs taken from other workers.
     stolen,

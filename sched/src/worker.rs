@@ -25,7 +25,7 @@ use std::ptr::{NonNull, null};
 use crossbeam_utils::CachePadded;
 use reweave_core::context::{Agent, Hook};
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reweave_core::sync::{MODELLED, hint, thread, thread_local};
+use reweave_core::sync::{Arc, MODELLED, hint, thread, thread_local};
 use reweave_core::time::Clock;
 
 use crate::deque::Deque;
@@ -66,8 +66,8 @@ pub(crate) struct Worker {
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
     pub(crate) pending: Pending,
-    /// The owner's: what it tells its pool when it blocks, as long as a thread runs as this worker.
-    hook: RefCell<Option<Hook>>,
+    /// The owner's, as long as a thread runs as this worker: what tells the pool that it blocks, and the pool itself.
+    ties: RefCell<Option<(Hook, Arc<Shared>)>>,
     /// The owner's: the state of its random choices.
     random: Cell<u64>,
     /// The owner's: jobs until the oldest goes first.
@@ -92,7 +92,7 @@ impl Worker {
             hungry: CachePadded::new(AtomicBool::new(false)),
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
-            hook: RefCell::new(None),
+            ties: RefCell::new(None),
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             patience: Cell::new(PATIENCE),
@@ -125,33 +125,45 @@ impl Worker {
 
     /// What tells the pool that this worker blocks.
     pub(crate) fn hook(&self) -> Hook {
-        self.hook.borrow().clone().expect("a thread runs as this worker")
+        self.ties.borrow().as_ref().expect("a thread runs as this worker").0.clone()
+    }
+
+    /// A handle of the pool.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.ties.borrow().as_ref().expect("a thread runs as this worker").1.clone()
     }
 
     /// Works until the pool lets this thread go. The thread is this worker meanwhile.
-    pub(crate) fn run(&self, hook: Hook) {
+    pub(crate) fn run(&self, hook: Hook, pool: Arc<Shared>) {
         CURRENT.with(|current| current.set(self));
-        self.hook.replace(Some(hook));
+        self.ties.replace(Some((hook, pool)));
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
         while let Some(job) = self.next() {
             self.execute(job);
         }
         self.agent.store(0, Ordering::Relaxed);
-        self.hook.replace(None);
         CURRENT.with(|current| current.set(null()));
+        self.ties.replace(None);
     }
 
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
-        self.counters.executed.add(1);
         job.run(self);
+        // Afterwards: the pool is quiet when as many have ended as were queued.
+        self.counters.executed.add(1);
     }
 
     /// Puts a job among this worker's tasks and calls somebody to it.
     #[inline]
     pub(crate) fn push(&self, job: JobRef) {
+        self.counters.queued.add(1);
+        self.put(job);
+    }
+
+    #[inline]
+    fn put(&self, job: JobRef) {
         // SAFETY: this thread is the worker: it has it from `current`.
         unsafe { self.tasks.push(job) };
         let pool = self.pool();
@@ -166,7 +178,7 @@ impl Worker {
             return Some(job);
         }
         // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
-        self.push(job);
+        self.put(job);
         None
     }
 

@@ -69,9 +69,9 @@ pub trait Lazily {
     /// enter one.
     fn context(&self) -> Context;
 
-    /// The token for tasks that are started from here and go on by themselves, for as long as nobody has asked for the
-    /// context: that of whoever started this one.
-    fn handed_on(&self) -> Option<Token>;
+    /// What surrounds tasks that are started from here and go on by themselves, for as long as nobody has asked for the
+    /// context: what surrounded this one when it was started.
+    fn handed_on(&self) -> Context;
 }
 
 /// One context that was entered.
@@ -137,13 +137,18 @@ impl Context {
         })
     }
 
-    /// The token for a task that is started here and goes on by itself: the current one, or of surroundings that
-    /// nobody has asked for, the one that they [hand on](Lazily::handed_on).
-    pub fn handed_on() -> Option<Token> {
-        STACK.with(|stack| match &stack.borrow().last()?.around {
-            Around::Made(context) => context.cancel.clone(),
+    /// What surrounds a task that is started here and goes on by itself: the token, clock and graph of the current
+    /// context; or of surroundings that nobody has asked for, what they [hand on](Lazily::handed_on). Never a hook, a
+    /// task's name, or what an agent has declared.
+    pub fn handed_on() -> Self {
+        STACK.with(|stack| match stack.borrow().last().map(|layer| &layer.around) {
+            None => Self::default(),
+            Some(Around::Made(context)) => {
+                let Self { cancel, clock, graph, .. } = &**context;
+                Self { cancel: cancel.clone(), clock: clock.clone(), graph: graph.clone(), ..Self::default() }
+            }
             // SAFETY: as in `Layer::context`.
-            Around::Lazily(lazily) => unsafe { &**lazily }.handed_on(),
+            Some(Around::Lazily(lazily)) => unsafe { &**lazily }.handed_on(),
         })
     }
 

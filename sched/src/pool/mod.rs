@@ -24,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::ptr::{NonNull, null_mut};
 
+use reweave_core::cancel::Token;
 use reweave_core::context::{Agent, Context, Hook};
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex, thread};
@@ -54,8 +55,12 @@ pub(crate) struct Shared {
     pub(crate) inject: Injector,
     crew: Crew,
     seats: Mutex<Seats>,
-    /// All work is done, and no more will come: threads end.
+    /// No more will come from outside: threads end when all is done.
+    closing: AtomicBool,
+    /// All is done: threads end.
     over: AtomicBool,
+    /// The token above those of all tasks that have no other above them.
+    pub(crate) root: Token,
 }
 
 /// The places of workers that no thread has, and the threads.
@@ -113,7 +118,7 @@ impl Pool {
         let (threads, blocked) = self.0.crew.read();
         let workers = self.0.workers().map(|worker| {
             let mut stats = worker.counters.read();
-            stats.queued = worker.tasks.len() + worker.halves.len();
+            stats.waiting = worker.tasks.len() + worker.halves.len();
             stats
         });
         PoolStats { workers: workers.collect(), threads, blocked, injected: self.0.inject.len() }
@@ -132,7 +137,9 @@ impl Pool {
             inject: Injector::new(),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
+            closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            root: Token::new(),
             settings,
         });
         let pool = Self(shared);
@@ -140,6 +147,7 @@ impl Pool {
         for started in 0..threads {
             if let Err(cause) = Shared::start_thread(&pool.0) {
                 pool.0.crew.never_started(threads - started);
+                pool.0.closing.store(true, Ordering::Release);
                 return Err(BuildError { started, threads, cause });
             }
         }
@@ -161,7 +169,7 @@ impl Shared {
             let hook = Hook::new(Compensation(shared.clone()));
             let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
             let worker = shared.worker(index).expect("made before its thread");
-            agent.run(|| worker.run(hook));
+            agent.run(|| worker.run(hook, shared.clone()));
         };
         let name = format!("{}-{index}", this.settings.name);
         match thread::try_spawn_sized(name, this.settings.stack_size, body) {
@@ -225,14 +233,51 @@ impl Shared {
 
     /// Puts a job where any worker may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef) {
+        self.inject.count();
+        self.inject_again(job);
+    }
+
+    /// The same with a job that has been taken from another queue.
+    pub(crate) fn inject_again(&self, job: JobRef) {
         self.inject.push(job);
         self.sleep.call(|| self.wants_another());
+        if self.is_over() {
+            self.turn_away();
+        }
+    }
+
+    /// Ends the jobs that have come too late.
+    fn turn_away(&self) {
+        while let Some(job) = self.inject.pop() {
+            job.run_without_worker();
+        }
+    }
+
+    /// Whether every job that was ever queued has ended, at some moment during the call.
+    ///
+    /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
+    /// the same, they were so at the moment between.
+    fn is_quiet(&self) -> bool {
+        let ended: u64 = self.workers().map(|worker| worker.counters.executed.get()).sum();
+        let queued: u64 = self.workers().map(|worker| worker.counters.queued.get()).sum();
+        ended == queued + self.inject.pushed()
+    }
+
+    /// Ends the threads, if no more will come and all is done.
+    pub(crate) fn end_if_done(&self) {
+        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.is_quiet() {
+            self.over.store(true, Ordering::SeqCst);
+            self.sleep.call_all();
+        }
     }
 
     /// Sends a worker to sleep until there is work, or, if it is one of the spare ones, until it has slept long enough.
     pub(crate) fn lie_down(&self, index: usize, searching: bool) -> Woken {
         let deadline = self.crew.has_spares().then(|| Clock::real().after(self.settings.keep_alive)).flatten();
-        self.sleep.lie_down(index, searching, deadline, || self.is_over() || self.wants_another())
+        self.sleep.lie_down(index, searching, deadline, || {
+            self.end_if_done();
+            self.is_over() || self.wants_another()
+        })
     }
 
     /// Lets a spare worker go that has nothing to do. Its place is free then.
@@ -249,18 +294,24 @@ impl Shared {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Ends the threads and waits for them.
+    /// Ends the threads when all is done; a thread from outside waits for that.
     fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.closing.store(true, Ordering::SeqCst);
+        // Whoever sleeps looks again.
         self.sleep.call_all();
+        if Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self)) {
+            // One of its own jobs: the threads end by themselves.
+            return;
+        }
         loop {
             // Outside the lock: a thread that ends may want it.
             let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
             match thread {
                 Some(thread) => drop(thread.join()),
-                None => return,
+                None => break,
             }
         }
+        self.turn_away();
     }
 
     /// The workers that one steals from, the nearest group first, without those that make up for blocked ones.

@@ -2,3 +2,4 @@
 
 mod joins;
 mod scopes;
+mod tasks;

@@ -1,0 +1,379 @@
+//! The head of a task: its state, and what is the same of all tasks.
+//!
+//! # Protocol
+//!
+//! One word of flags.
+//!
+//! | flag | meaning |
+//! |---|---|
+//! | `QUEUED` | it is to be run: there is an entry in a queue, or about to be |
+//! | `RUNNING` | somebody has the body |
+//! | `WOKEN` | was woken while it ran: to be queued again |
+//! | `BEGUN` | was run at least once |
+//! | `ENDED` | the output is there; final |
+//!
+//! | step | by | from, to |
+//! |---|---|---|
+//! | begin | whoever took an entry, or waits for a closure | `QUEUED`, not `RUNNING` or `ENDED`: to `RUNNING`, `BEGUN`, not `QUEUED` |
+//! | claim | who cancels | the same, if not `BEGUN` |
+//! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue |
+//! | suspend | who runs it | `RUNNING`: cleared; with `WOKEN`: to `QUEUED`, and enters it again |
+//! | end | who runs it | sets `ENDED`, then wakes those who wait for the end |
+//!
+//! # Invariants
+//!
+//! 1. *The body has one owner*: whoever has set `RUNNING`, until the word says otherwise. So has the output, until `ENDED`; then the handle.
+//! 2. *A wake-up is not lost*: it finds the task running and leaves `WOKEN`, which the same step that clears `RUNNING` sees; or it finds it queued,
+//!    and not begun, so that it will be run after; or it queues it.
+//! 3. *An entry may be stale*: if the task was begun by another who did not need the entry. Then it finds nothing to begin and goes away.
+//! 4. *A record lives as long as there are references*: the handle, each entry, each waker.
+
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable};
+
+use reweave_core::Reason;
+use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::context::{Agent, Context, Lazily};
+use reweave_core::event::{Awaits, Enders, Source, WaitList};
+use reweave_core::seeded;
+use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, Mutex};
+
+use super::{Failed, State};
+use crate::job::{Job, JobRef};
+use crate::pool::Shared;
+use crate::worker::Worker;
+
+const QUEUED: usize = 1;
+const RUNNING: usize = 2;
+const WOKEN: usize = 4;
+const BEGUN: usize = 8;
+const ENDED: usize = 16;
+/// Ended because it was cancelled, or by a panic.
+const CANCELLED: usize = 32;
+const PANICKED: usize = 64;
+
+/// How a task ended, for its state.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum How {
+    Completed,
+    Cancelled,
+    Panicked,
+}
+
+/// What a record knows of its own type.
+#[derive(Debug)]
+pub(super) struct Vtable {
+    /// Runs or polls the body, which is the caller's, and ends or suspends the task.
+    pub(super) run: unsafe fn(NonNull<Head>),
+    /// Drops the body, which is the caller's, and ends the task as cancelled.
+    pub(super) abandon: unsafe fn(NonNull<Head>, Cancelled),
+    /// Writes the output, which is the caller's, to an `Option<Result<T, Failed>>`.
+    pub(super) take: unsafe fn(NonNull<Head>, *mut ()),
+    /// Frees the record.
+    pub(super) free: unsafe fn(NonNull<Head>),
+    /// Whether it is a closure, which whoever waits may run.
+    pub(super) is_closure: bool,
+}
+
+/// The first field of a record. See the [module](self).
+#[repr(C)]
+pub(super) struct Head {
+    job: Job,
+    vtable: &'static Vtable,
+    state: AtomicUsize,
+    references: AtomicUsize,
+    pool: Arc<Shared>,
+    /// Those who wait for the end.
+    pub(super) waiters: WaitList,
+    /// What surrounds it but for its own token.
+    around: Context,
+    /// Its own token; made when somebody asks.
+    token: Mutex<Option<Token>>,
+    /// Of a closure that runs: the agent that runs it.
+    runner: AtomicU32,
+}
+
+impl Head {
+    /// Two references: for the handle and the first entry.
+    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable) -> Self {
+        Self {
+            // SAFETY: the head is the first field of its record, and the job of the head.
+            job: unsafe { Job::new(run_entry) },
+            vtable,
+            state: AtomicUsize::new(QUEUED),
+            references: AtomicUsize::new(2),
+            pool,
+            waiters: WaitList::new(),
+            around: Context::handed_on(),
+            token: Mutex::new(None),
+            runner: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        // Acquire pairs with the release in `end`: the output can be taken.
+        self.state.load(Ordering::Acquire) & ENDED != 0
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            state if state & CANCELLED != 0 => State::Cancelled,
+            state if state & PANICKED != 0 => State::Failed,
+            state if state & ENDED != 0 => State::Completed,
+            state if state & BEGUN == 0 => State::Pending,
+            state if state & (RUNNING | QUEUED) != 0 => State::Running,
+            _ => State::Suspended,
+        }
+    }
+
+    /// Its own token: below that of whoever started it, or the pool's.
+    pub(super) fn token(&self) -> Token {
+        let make = || self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
+        self.token.lock().get_or_insert_with(make).clone()
+    }
+
+    /// Why it is cancelled, if somebody has cancelled it, or what is above it.
+    pub(super) fn cancelled(&self) -> Option<Cancelled> {
+        let own = self.token.lock().as_ref().map(Token::reason);
+        own.unwrap_or_else(|| self.around.cancel.as_ref().unwrap_or(&self.pool.root).reason())
+    }
+
+    /// Changes the word by `change`, if that yields another; returns the word before.
+    fn update(&self, change: impl Fn(usize) -> Option<usize>) -> Result<usize, usize> {
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let Some(changed) = change(state) else { return Err(state) };
+            match self.state.compare_exchange(state, changed, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(state),
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Takes the body of a queued task; not of one that was begun, if `only_first`.
+    fn begin(&self, only_first: bool) -> bool {
+        let begun = |state: usize| (state & !QUEUED) | RUNNING | BEGUN;
+        let may = |state: usize| state & (QUEUED | RUNNING | ENDED) == QUEUED && !(only_first && state & BEGUN != 0);
+        if seeded("task/begin-twice") {
+            return self.update(|state| (state & ENDED == 0).then(|| begun(state))).is_ok();
+        }
+        self.update(|state| may(state).then(|| begun(state))).is_ok()
+    }
+
+    /// The output has been written: tells those who wait. By the owner of the body, with a reference of its own.
+    pub(super) fn end(&self, how: How) {
+        let how = match how {
+            How::Completed => ENDED,
+            How::Cancelled => ENDED | CANCELLED,
+            How::Panicked => ENDED | PANICKED,
+        };
+        // Release publishes the output.
+        self.state.fetch_or(how, Ordering::AcqRel);
+        self.waiters.wake_all_after_rmw();
+    }
+
+    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
+    pub(super) fn suspend(&self) -> bool {
+        let suspended = |state: usize| match state & WOKEN {
+            _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
+            0 => Some(state & !RUNNING),
+            _ => Some((state & !(RUNNING | WOKEN)) | QUEUED),
+        };
+        self.update(suspended).is_ok_and(|before| before & WOKEN != 0 && !seeded("task/forget-woken"))
+    }
+
+    /// Counts a wake-up. Returns whether the caller has to enter the task in a queue.
+    fn wake(&self) -> bool {
+        let woken = |state: usize| match state {
+            _ if state & (QUEUED | ENDED) != 0 => None,
+            _ if state & RUNNING != 0 => (state & WOKEN == 0).then_some(state | WOKEN),
+            _ => Some(state | QUEUED),
+        };
+        self.update(woken).is_ok_and(|before| before & RUNNING == 0)
+    }
+
+    fn retain(&self) {
+        // Relaxed: whoever makes a reference has one.
+        self.references.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// # Safety
+    /// The caller has a reference, and gives it up.
+    pub(super) unsafe fn release(this: NonNull<Self>) {
+        // SAFETY: by the contract.
+        let head = unsafe { this.as_ref() };
+        // Release: what was done with it is done; acquire: by all, for the last.
+        if head.references.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: no reference is left.
+            unsafe { (head.vtable.free)(this) }
+        }
+    }
+
+    /// Enters the task in a queue, for the first time or after a wake-up; the entry takes over a reference of the caller's.
+    pub(super) fn submit(this: NonNull<Self>) {
+        Self::enter(this, false);
+    }
+
+    /// Enters it behind all others, with a reference of its own.
+    pub(super) fn submit_last(this: NonNull<Self>) {
+        // SAFETY: whoever runs the task has a reference.
+        unsafe { this.as_ref() }.retain();
+        Self::enter(this, true);
+    }
+
+    fn enter(this: NonNull<Self>, last: bool) {
+        // SAFETY: the entry's reference keeps it, until it is run.
+        let (head, job) = unsafe { (this.as_ref(), JobRef::new(this.cast())) };
+        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool)) {
+            Some(worker) if !last => worker.push(job),
+            _ => {
+                // Its own handle: once the job is in, the task may end, and its pool with it.
+                let pool = head.pool.clone();
+                pool.inject(job);
+            }
+        }
+    }
+
+    /// Runs a closure here that nobody has begun, if this is a worker of its pool.
+    pub(super) fn run_inline(this: NonNull<Self>) {
+        // SAFETY: the caller has a reference.
+        let head = unsafe { this.as_ref() };
+        let here = Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), &*head.pool));
+        if here && head.vtable.is_closure && head.begin(true) {
+            Self::run(this);
+        }
+    }
+
+    /// Runs it. The caller has begun it and has a reference.
+    fn run(this: NonNull<Self>) {
+        // SAFETY: by the contract.
+        let head = unsafe { this.as_ref() };
+        match head.cancelled_before_it_began() {
+            // SAFETY: the body is ours.
+            Some(cancelled) => unsafe { (head.vtable.abandon)(this, cancelled) },
+            None => {
+                if head.vtable.is_closure {
+                    head.runner.store(Agent::current().number(), Ordering::Relaxed);
+                }
+                // SAFETY: the body is ours.
+                Context::enter_lazily(head, || unsafe { (head.vtable.run)(this) });
+            }
+        }
+    }
+
+    /// Looked at without making a token: most tasks never have one.
+    fn cancelled_before_it_began(&self) -> Option<Cancelled> {
+        self.vtable.is_closure.then(|| self.cancelled()).flatten()
+    }
+
+    /// Cancels it, unless it has ended.
+    pub(super) fn cancel(this: NonNull<Self>, reason: Reason) -> bool {
+        // SAFETY: the caller has a reference.
+        let head = unsafe { this.as_ref() };
+        if head.is_ended() {
+            return false;
+        }
+        let first = head.token().cancel(reason);
+        if head.begin(true) {
+            let cancelled = head.cancelled().expect("cancelled just now");
+            // SAFETY: the body is ours.
+            unsafe { (head.vtable.abandon)(this, cancelled) };
+        } else if head.wake() {
+            head.retain();
+            Self::submit(this);
+        }
+        first
+    }
+
+    /// # Safety
+    /// The record's output is a `T`, it has ended, and the caller has the handle.
+    pub(super) unsafe fn take_output<T>(this: NonNull<Self>) -> Option<Result<T, Failed>> {
+        let mut output = None;
+        // SAFETY: by the contract.
+        unsafe { (this.as_ref().vtable.take)(this, std::ptr::from_mut(&mut output).cast()) };
+        output
+    }
+
+    /// A waker that borrows a reference of the caller's.
+    pub(super) fn raw_waker(this: NonNull<Self>) -> RawWaker {
+        RawWaker::new(this.as_ptr().cast_const().cast(), &WAKER)
+    }
+}
+
+/// Runs an entry, which is a reference.
+///
+/// # Safety
+/// The job is the head's of a task whose entry this was.
+unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
+    let this: NonNull<Head> = job.cast();
+    // SAFETY: the entry's reference.
+    let head = unsafe { this.as_ref() };
+    if head.begin(false) {
+        if worker.is_some() {
+            Head::run(this);
+        } else {
+            let token = head.token();
+            token.cancel("its pool has ended");
+            let cancelled = token.reason().expect("cancelled just now");
+            // SAFETY: the body is ours.
+            unsafe { (head.vtable.abandon)(this, cancelled) };
+        }
+    }
+    // SAFETY: the entry's reference.
+    unsafe { Head::release(this) }
+}
+
+impl Lazily for Head {
+    fn context(&self) -> Context {
+        Context { cancel: Some(self.token()), hook: Worker::current().map(Worker::hook), ..self.around.clone() }
+    }
+
+    fn handed_on(&self) -> Context {
+        self.around.clone()
+    }
+}
+
+impl Source for Head {
+    fn awaits(&self) -> Awaits {
+        // Relaxed: what is read of an agent that waits is true. A closure stays with the agent that has begun it.
+        let runs = self.state.load(Ordering::Relaxed) & (RUNNING | ENDED) == RUNNING && self.vtable.is_closure;
+        let runner = Agent::from_number(self.runner.load(Ordering::Relaxed)).filter(|_| runs);
+        Awaits::new("the end of a task", runner.map_or(Enders::Unknown, Enders::One))
+    }
+}
+
+static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
+
+/// # Safety
+/// For all of these: `data` is a head, and the waker one of its references.
+unsafe fn clone_waker(data: *const ()) -> RawWaker {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above.
+    unsafe { this.as_ref() }.retain();
+    Head::raw_waker(this)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above; the waker's reference becomes the entry's, or is given up.
+    unsafe { if this.as_ref().wake() { Head::submit(this) } else { Head::release(this) } }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above.
+    let head = unsafe { this.as_ref() };
+    if head.wake() {
+        head.retain();
+        Head::submit(this);
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: by the contract; the waker's reference.
+    unsafe { Head::release(NonNull::new_unchecked(data.cast_mut().cast())) }
+}

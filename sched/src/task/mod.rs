@@ -1,0 +1,263 @@
+//! Tasks: work that goes on by itself, closures and futures alike, and the handle of whoever wants its result.
+//!
+//! [`spawn`] starts a closure, [`spawn_async`] a future, in the pool of the worker that calls it or the [global](Pool::global) one. Both
+//! give a [`Task`], to wait for by blocking, by `.await` or in a [`select!`](reweave_core::select). Dropped, the task goes on without it.
+//!
+//! # What a task inherits
+//!
+//! The token, clock and wait-for graph that surround the spawner, but not the spawner's own token: a task that is cancelled does not take
+//! along those that it has started and let go. Children that are to end with their parent belong into a [scope](crate::scope()).
+//!
+//! # Cancellation
+//!
+//! [`Task::cancel`] cancels the task's own token. A task that has not begun never does. A closure learns of it where it waits or looks
+//! ([`check`](reweave_core::cancel::check)). A future that is suspended is polled once more, so that what it waits for can tell
+//! it; if it suspends again, it is dropped. In all cases, what has already ended stays as it ended.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `head` | the state of a task, and who may do what with it |
+//! | `record` | a task as a whole: what is run, and what came of it |
+//! | `end` | waiting for the end |
+
+mod end;
+mod head;
+mod record;
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use reweave_core::Reason;
+use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::event::{self, Limits, Stopped};
+use reweave_core::sync::Arc;
+
+use crate::pool::{Pool, Shared};
+use crate::worker::Worker;
+
+use head::Head;
+use record::{Closure, Polled, Record};
+
+pub use end::{End, Joining};
+
+/// Starts a closure as a task.
+///
+/// # Panics
+/// When there is no pool and the global one cannot be had.
+///
+/// # Complexity
+/// One allocation.
+///
+/// # Examples
+/// ```
+/// let task = reweave_sched::spawn(|| 6 * 7);
+/// assert_eq!(task.join().unwrap(), 42);
+/// ```
+pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    start(here(), Closure::new(body))
+}
+
+/// Starts a future as a task: it is polled by the workers of the pool.
+///
+/// # Panics
+/// As [`spawn`].
+///
+/// # Complexity
+/// As [`spawn`].
+///
+/// # Examples
+/// ```
+/// use reweave_sched::spawn_async;
+///
+/// let task = spawn_async(async {
+///     let part = spawn_async(async { 20 });
+///     part.await.unwrap() + 1
+/// });
+/// assert_eq!(task.join().unwrap(), 21);
+/// ```
+pub fn spawn_async<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+    start(here(), Polled::new(future))
+}
+
+impl Pool {
+    /// As [`spawn`](fn@spawn), in this pool.
+    pub fn spawn<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        start(self.shared().clone(), Closure::new(body))
+    }
+
+    /// As [`spawn_async`], in this pool.
+    pub fn spawn_async<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        start(self.shared().clone(), Polled::new(future))
+    }
+}
+
+/// The pool of the current worker, or the global one.
+fn here() -> Arc<Shared> {
+    match Worker::current() {
+        Some(worker) => worker.shared(),
+        None => Pool::global().shared().clone(),
+    }
+}
+
+fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
+    let head = Record::new(pool, body);
+    Head::submit(head);
+    Task { head, _output: PhantomData }
+}
+
+/// A task that was started, and its result, once: see the [module](self).
+#[must_use = "dropped, the task goes on by itself: say so with `detach`"]
+pub struct Task<T> {
+    /// A record whose output is a `T`; the handle counts as one reference.
+    head: NonNull<Head>,
+    _output: PhantomData<T>,
+}
+
+// SAFETY: the output is taken out by the one who has the handle; all else of a record is Sync.
+unsafe impl<T: Send> Send for Task<T> {}
+// SAFETY: a shared handle gives no access to the output.
+unsafe impl<T: Send> Sync for Task<T> {}
+
+impl<T> Task<T> {
+    fn head(&self) -> &Head {
+        // SAFETY: the handle is one of the references.
+        unsafe { self.head.as_ref() }
+    }
+
+    /// Blocks until the task has ended, and returns what came of it.
+    ///
+    /// A worker that waits for a closure which nobody has begun runs it itself.
+    ///
+    /// # Errors
+    /// [`Failed`]. If the wait is stopped, the task goes on by itself; [`wait`](Self::wait) keeps the handle.
+    pub fn join(mut self) -> Result<T, Failed> {
+        match self.wait() {
+            Ok(()) => self.take().expect("a task that has ended has a result"),
+            Err(stopped) => Err(Failed::Stopped(stopped)),
+        }
+    }
+
+    /// Blocks until the task has ended, as [`join`](Self::join), without taking the result.
+    ///
+    /// # Errors
+    /// [`Stopped`], if the wait is stopped: the current token was cancelled.
+    pub fn wait(&mut self) -> Result<(), Stopped> {
+        self.wait_with(Limits::default())
+    }
+
+    /// As [`wait`](Self::wait), within `limits`.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn wait_with(&mut self, limits: Limits) -> Result<(), Stopped> {
+        if !self.is_ended() {
+            Head::run_inline(self.head);
+        }
+        event::wait_with(end::Ended::new(self), limits)
+    }
+
+    /// What came of it, if it has ended and nobody has taken that.
+    pub fn take(&mut self) -> Option<Result<T, Failed>> {
+        if !self.is_ended() {
+            return None;
+        }
+        // SAFETY: the record's output is a `T`, it has ended, and this is the one handle.
+        unsafe { Head::take_output(self.head) }
+    }
+
+    /// The event of its end, for [`select!`](reweave_core::select). Yields what came of it.
+    pub fn event(&mut self) -> End<'_, T> {
+        End::new(self)
+    }
+
+    /// Lets the task go on by itself.
+    pub fn detach(self) {}
+
+    /// Cancels it, unless it has ended; tells whether this call was the first to.
+    pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
+        Head::cancel(self.head, reason.into())
+    }
+
+    /// The token that is current in the task, and cancelled with it.
+    pub fn token(&self) -> Token {
+        self.head().token()
+    }
+
+    /// Whether it has ended.
+    pub fn is_ended(&self) -> bool {
+        self.head().is_ended()
+    }
+
+    /// Where it stands, at some moment during the call.
+    pub fn state(&self) -> State {
+        self.head().state()
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        // SAFETY: the handle's reference.
+        unsafe { Head::release(self.head) }
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum State {
+    /// Queued, and not begun.
+    Pending,
+    /// A worker runs it; or it is a future that has been woken and will be polled.
+    Running,
+    /// A future that waits for something.
+    Suspended,
+    /// It has ended with a result.
+    Completed,
+    /// It was cancelled before it ended.
+    Cancelled,
+    /// It has panicked.
+    Failed,
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Failed {
+    /// The task has panicked; with what the panic carried.
+    Panicked(Box<dyn Any + Send>),
+    /// The task was cancelled before it had a result.
+    Cancelled(Cancelled),
+    /// The wait for it was stopped. The task goes on.
+    Stopped(Stopped),
+}
+
+impl Failed {
+    /// The message of a panic, if it had one.
+    pub fn panic_message(&self) -> Option<&str> {
+        let Self::Panicked(panic) = self else { return None };
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(_) => match self.panic_message() {
+                Some(message) => write!(f, "the task panicked: {message}"),
+                None => f.write_str("the task panicked"),
+            },
+            Self::Cancelled(cancelled) => write!(f, "the task was {cancelled}"),
+            Self::Stopped(stopped) => write!(f, "the wait for the task was stopped: {stopped}; the task goes on"),
+        }
+    }
+}
+
+impl Error for Failed {}

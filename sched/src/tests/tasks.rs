@@ -1,0 +1,264 @@
+//! Tasks: started, waited for, cancelled, dropped.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use reweave_core::cancel::{self, Token};
+use reweave_core::channel;
+use reweave_core::promise;
+use reweave_core::select;
+use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::{Arc, thread};
+use reweave_core::time;
+
+use crate::task::State;
+use crate::{Failed, Pool, spawn, spawn_async};
+
+#[test]
+fn a_task_gives_its_result_to_whoever_joins() {
+    let pool = Pool::new(2).unwrap();
+    let tasks: Vec<_> = (0..100).map(|n| pool.spawn(move || n * n)).collect();
+    for (n, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.join().unwrap(), n * n);
+    }
+    // The global one.
+    assert_eq!(spawn(|| 1).join().unwrap(), 1);
+}
+
+#[test]
+fn a_worker_that_joins_runs_what_nobody_has_begun() {
+    let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+    let outer = pool.spawn(|| {
+        let here = thread::current().id();
+        let inner = spawn(move || thread::current().id() == here);
+        inner.join().unwrap()
+    });
+    assert!(outer.join().unwrap());
+}
+
+#[test]
+fn a_panic_is_the_tasks_result_and_the_worker_goes_on() {
+    let pool = Pool::new(1).unwrap();
+    let failed = pool.spawn(|| panic!("no {}", 7)).join().map(|(): ()| ()).unwrap_err();
+    assert_eq!(failed.to_string(), "the task panicked: no 7");
+    let failed = pool.spawn_async(async { panic!("async") }).join().map(|(): ()| ()).unwrap_err();
+    assert_eq!(failed.panic_message(), Some("async"));
+    assert_eq!(pool.spawn(|| 3).join().unwrap(), 3);
+}
+
+/// Gives the others a turn.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn futures_suspend_and_go_on() {
+    let pool = Pool::new(2).unwrap();
+    let (sender, receiver) = channel::bounded(1);
+    let receiving = pool.spawn_async(async move {
+        let mut sum = 0;
+        while let Ok(value) = receiver.recv_async().await {
+            sum += value;
+            yield_now().await;
+        }
+        sum
+    });
+    let sending = pool.spawn_async(async move {
+        for value in 1..=100 {
+            sender.send_async(value).await.unwrap();
+        }
+    });
+    sending.join().unwrap();
+    assert_eq!(receiving.join().unwrap(), 5050);
+}
+
+#[test]
+fn tasks_await_tasks() {
+    let pool = Pool::new(2).unwrap();
+    let sum = pool.spawn_async(async {
+        let mut sum = 0;
+        for n in 0..1000_u64 {
+            sum += spawn_async(async move { n }).await.unwrap();
+        }
+        sum
+    });
+    assert_eq!(sum.join().unwrap(), 499_500);
+}
+
+#[test]
+fn a_task_that_has_not_begun_never_does_once_it_is_cancelled() {
+    let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+    let (started, go) = (Arc::new(AtomicUsize::new(0)), promise::pair::<(), ()>());
+    let begun = started.clone();
+    let busy = pool.spawn(move || {
+        begun.store(1, Ordering::Release);
+        go.1.wait().unwrap();
+    });
+    while started.load(Ordering::Acquire) == 0 {
+        thread::yield_now();
+    }
+    let held = Arc::new(());
+    let [closure, future] = [held.clone(), held.clone()];
+    let mut never = [pool.spawn(move || drop(closure)), pool.spawn_async(async move { drop(future) })];
+    for task in &mut never {
+        assert_eq!(task.state(), State::Pending);
+        assert!(task.cancel("not needed"));
+        assert_eq!(task.state(), State::Cancelled);
+        assert!(!task.cancel("again"));
+        let Some(Err(Failed::Cancelled(cancelled))) = task.take() else { panic!("it was cancelled") };
+        assert_eq!(cancelled.reason.as_str(), "not needed");
+    }
+    assert_eq!(Arc::strong_count(&held), 1, "what they held is dropped");
+    go.0.fulfil(());
+    busy.join().unwrap();
+}
+
+#[test]
+fn a_running_closure_is_told() {
+    let pool = Pool::new(1).unwrap();
+    let (sender, receiver) = channel::bounded::<()>(1);
+    let waiting = pool.spawn(move || receiver.recv().unwrap_err().to_string());
+    while waiting.state() != State::Running {
+        thread::yield_now();
+    }
+    waiting.cancel("enough");
+    assert!(waiting.join().unwrap().contains("enough"));
+    drop(sender);
+}
+
+#[test]
+fn a_suspended_future_is_polled_once_more_and_then_dropped() {
+    let pool = Pool::new(1).unwrap();
+    let (_sender, receiver) = channel::bounded::<()>(1);
+    let heard = pool.spawn_async(async move {
+        // This one listens to its token, and tells.
+        receiver.recv_async().await.unwrap_err().to_string()
+    });
+    let held = Arc::new(());
+    let kept = held.clone();
+    let deaf = pool.spawn_async(async move {
+        let _kept = kept;
+        std::future::pending::<()>().await
+    });
+    for task in [&heard.token(), &deaf.token()] {
+        assert!(!task.is_cancelled());
+    }
+    while heard.state() != State::Suspended || deaf.state() != State::Suspended {
+        thread::yield_now();
+    }
+    assert!(heard.cancel("the end") && deaf.cancel("the end"));
+    assert!(heard.join().unwrap().contains("the end"));
+    assert!(matches!(deaf.join(), Err(Failed::Cancelled(_))));
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[test]
+fn a_task_inherits_the_token_around_its_spawner_and_not_the_spawners_own() {
+    let pool = Pool::new(2).unwrap();
+    let above = Token::new();
+    let outer = above.run(|| {
+        pool.spawn(|| {
+            let inner = spawn(|| cancel::current().unwrap());
+            (cancel::current().unwrap(), inner.join().unwrap())
+        })
+    });
+    let (outer, inner) = outer.join().unwrap();
+    assert_ne!(outer.id(), inner.id());
+    outer.cancel("the outer");
+    assert!(!inner.is_cancelled());
+    above.cancel("all");
+    assert_eq!(inner.reason().unwrap().reason.as_str(), "all");
+}
+
+#[test]
+fn the_end_of_a_task_can_be_selected() {
+    let pool = Pool::new(2).unwrap();
+    let (mut quick, mut slow) = (pool.spawn(|| "quick"), pool.spawn(|| time::sleep(Duration::from_secs(60))));
+    let first = select! {
+        result = quick.event() => result.unwrap(),
+        _ = slow.event() => "slow",
+    };
+    assert_eq!(first.unwrap(), "quick");
+    slow.cancel("too slow");
+    drop(slow.join());
+}
+
+#[test]
+fn a_joiner_that_is_stopped_leaves_the_task_alone() {
+    let pool = Pool::new(1).unwrap();
+    let (go, gone) = promise::pair::<u32, ()>();
+    let mut task = pool.spawn(move || *gone.wait().unwrap());
+    let token = Token::new();
+    token.cancel("no time");
+    assert!(token.run(|| task.wait()).is_err());
+    go.fulfil(5);
+    assert_eq!(task.join().unwrap(), 5);
+}
+
+#[test]
+fn a_pool_ends_after_what_was_spawned_in_it() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let pool = Pool::new(2).unwrap();
+    for _ in 0..50 {
+        let ended = ended.clone();
+        pool.spawn(move || {
+            let again = ended.clone();
+            spawn(move || again.fetch_add(1, Ordering::Relaxed)).detach();
+            ended.fetch_add(1, Ordering::Relaxed);
+        })
+        .detach();
+    }
+    drop(pool);
+    assert_eq!(ended.load(Ordering::Relaxed), 100);
+}
+
+#[test]
+fn what_is_woken_after_its_pool_has_ended_is_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let (sender, receiver) = channel::bounded::<u32>(1);
+    let task = pool.spawn_async(async move { receiver.recv_async().await.unwrap() });
+    while task.state() != State::Suspended {
+        thread::yield_now();
+    }
+    drop(pool);
+    assert_eq!(task.state(), State::Suspended);
+    sender.send(1).unwrap();
+    let Err(Failed::Cancelled(cancelled)) = task.join() else { panic!("nobody runs it") };
+    assert_eq!(cancelled.reason.as_str(), "its pool has ended");
+}
+
+#[test]
+fn a_pool_may_be_dropped_by_one_of_its_own_tasks() {
+    let pool = Arc::new(Pool::new(2).unwrap());
+    let last = pool.clone();
+    let task = pool.spawn(move || {
+        thread::yield_now();
+        drop(last);
+        7
+    });
+    drop(pool);
+    assert_eq!(task.join().unwrap(), 7);
+}
+
+#[test]
+fn a_handle_is_a_future_of_any_executor() {
+    let pool = Pool::new(1).unwrap();
+    let mut joining = pin!(std::future::IntoFuture::into_future(pool.spawn(|| 9)));
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(result) = joining.as_mut().poll(&mut cx) {
+            return assert_eq!(result.unwrap(), 9);
+        }
+        thread::yield_now();
+    }
+}
