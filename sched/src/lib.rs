@@ -29,4 +29,4 @@ pub use join::join;
 pub use pool::{BuildError, Builder, Pool};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
-pub use task::{Failed, Task, spawn, spawn_async};
+pub use task::{Failed, Handle, Task, spawn, spawn_async};

@@ -17,6 +17,11 @@ impl Count {
         self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Release);
     }
 
+    /// Sets it, by the owner only.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Release);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
@@ -26,16 +31,25 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// The counts of one worker.
         #[derive(Debug)]
-        pub(crate) struct Counters { $(pub(crate) $name: Count),* }
+        pub(crate) struct Counters {
+            $(pub(crate) $name: Count,)*
+            /// Since when it has no job, in nanoseconds of its pool; 0 if it has one.
+            pub(crate) idle_since: Count,
+        }
 
         impl Counters {
             pub(crate) fn new() -> Self {
-                Self { $($name: Count::new()),* }
+                Self { $($name: Count::new(),)* idle_since: Count::new() }
             }
 
-            /// The counts of now.
-            pub(crate) fn read(&self) -> WorkerStats {
-                WorkerStats { $($name: self.$name.get(),)* ..WorkerStats::default() }
+            /// The counts of `now`.
+            pub(crate) fn read(&self, now: u64) -> WorkerStats {
+                let mut stats = WorkerStats { $($name: self.$name.get(),)* ..WorkerStats::default() };
+                match self.idle_since.get() {
+                    0 => {}
+                    since => stats.idle_ns += now.saturating_sub(since),
+                }
+                stats
             }
         }
 
@@ -65,8 +79,8 @@ counters! {
     parks,
     /// Times it was called from sleep.
     wakes,
-    /// Nanoseconds between lying down and getting up.
-    asleep_ns,
+    /// Nanoseconds without a job: looking for one, and asleep. The time since the start of the pool without these is that of its work.
+    idle_ns,
 }
 
 /// What a pool has done: see [`Pool::stats`](crate::Pool::stats).

@@ -26,7 +26,6 @@ use crossbeam_utils::CachePadded;
 use reweave_core::context::{Agent, Hook};
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reweave_core::sync::{Arc, MODELLED, hint, thread, thread_local};
-use reweave_core::time::Clock;
 
 use crate::deque::Deque;
 use crate::job::JobRef;
@@ -213,6 +212,16 @@ impl Worker {
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end.
     #[cold]
     fn idle(&self) -> Option<JobRef> {
+        let since = self.pool().now();
+        self.counters.idle_since.set(since);
+        let job = self.idle_about();
+        // In this order, so that a reader in between counts the time once or not at all.
+        self.counters.idle_since.set(0);
+        self.counters.idle_ns.add(self.pool().now() - since);
+        job
+    }
+
+    fn idle_about(&self) -> Option<JobRef> {
         let pool = self.pool();
         let has_work = || pool.has_work();
         let mut searching = !pool.has_surplus() && pool.sleep.search();
@@ -229,10 +238,7 @@ impl Worker {
             }
             self.leave_word();
             self.counters.parks.add(1);
-            let lay_down = Clock::real().now();
-            let woken = pool.lie_down(self.index, searching);
-            self.counters.asleep_ns.add((Clock::real().now() - lay_down).as_nanos() as u64);
-            match woken {
+            match pool.lie_down(self.index, searching) {
                 Woken::ToSearch => {
                     self.counters.wakes.add(1);
                     searching = true;
@@ -312,6 +318,6 @@ impl Worker {
         state ^= state << 17;
         self.random.set(state);
         // The multiplication maps the upper half of the state to the range.
-        ((state >> 32) * bound as u64 >> 32) as usize
+        (((state >> 32) * bound as u64) >> 32) as usize
     }
 }

@@ -23,6 +23,7 @@ mod install;
 use std::fmt;
 use std::io;
 use std::ptr::{NonNull, null_mut};
+use std::time::Instant;
 
 use reweave_core::cancel::Token;
 use reweave_core::context::{Agent, Context, Hook};
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     closing: AtomicBool,
     /// All is done: threads end.
     over: AtomicBool,
+    started: Instant,
     /// The token above those of all tasks that have no other above them.
     pub(crate) root: Token,
 }
@@ -117,7 +119,7 @@ impl Pool {
     pub fn stats(&self) -> PoolStats {
         let (threads, blocked) = self.0.crew.read();
         let workers = self.0.workers().map(|worker| {
-            let mut stats = worker.counters.read();
+            let mut stats = worker.counters.read(self.0.now());
             stats.waiting = worker.tasks.len() + worker.halves.len();
             stats
         });
@@ -139,6 +141,7 @@ impl Pool {
             seats: Mutex::default(),
             closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            started: Clock::real().now(),
             root: Token::new(),
             settings,
         });
@@ -202,6 +205,11 @@ impl Shared {
         let worker = self.table.get(index)?.load(Ordering::Acquire);
         // SAFETY: made by `make_worker`, and kept until the pool goes.
         unsafe { worker.as_ref() }
+    }
+
+    /// Nanoseconds since the pool was started; never 0.
+    pub(crate) fn now(&self) -> u64 {
+        (Clock::real().now() - self.started).as_nanos() as u64 + 1
     }
 
     /// All workers.

@@ -95,6 +95,35 @@ impl Pool {
     }
 }
 
+/// Starts tasks in a pool, and may be passed around: see [`Pool::handle`].
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl Pool {
+    /// What starts tasks in this pool from anywhere. It does not keep the pool from ending: a task that comes too late is cancelled.
+    pub fn handle(&self) -> Handle {
+        Handle(self.shared().clone())
+    }
+}
+
+impl Handle {
+    /// As [`spawn`](fn@spawn), in this pool.
+    pub fn spawn<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        start(self.0.clone(), Closure::new(body))
+    }
+
+    /// As [`spawn_async`], in this pool.
+    pub fn spawn_async<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        start(self.0.clone(), Polled::new(future))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
 /// The pool of the current worker, or the global one.
 fn here() -> Arc<Shared> {
     match Worker::current() {
@@ -104,7 +133,7 @@ fn here() -> Arc<Shared> {
 }
 
 fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
-    let head = Record::new(pool, body);
+    let head = Record::make(pool, body);
     Head::submit(head);
     Task { head, _output: PhantomData }
 }

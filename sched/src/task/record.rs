@@ -85,7 +85,7 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     };
 
     /// A task to be queued, with a reference for the handle and one for the entry.
-    pub(super) fn new(pool: Arc<Shared>, body: B) -> NonNull<Head> {
+    pub(super) fn make(pool: Arc<Shared>, body: B) -> NonNull<Head> {
         let head = Head::new(pool, const { &Self::VTABLE });
         let record = Box::new(Self { head, stage: UnsafeCell::new(Stage::Body(body)) });
         NonNull::from(Box::leak(record)).cast()

@@ -3,9 +3,11 @@
 mod atom;
 mod channel;
 mod lock;
+mod sched;
 mod stm;
 
 pub use atom::Atom;
 pub use channel::Channel;
 pub use lock::Lock;
+pub use sched::Pool;
 pub use stm::{Accounts, Memory, Snapshot};

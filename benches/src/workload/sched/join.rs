@@ -23,11 +23,19 @@ pub struct Node {
 
 impl Node {
     /// A complete tree of so many layers, at least one, with values from this generator.
+    ///
+    /// The nodes are allocated layer by layer: siblings are neighbours, and both are equally far from their parent. Allocated child
+    /// before parent, as a recursion would do it, the child made last would lie beside its parent, and whoever visits that one first
+    /// would find the next node in the cache: that changes the figure threefold, and schedulers differ in which branch they run first.
     pub fn tree(layers: usize, rng: &mut fastrand::Rng) -> Self {
-        let value = rng.u64(..);
-        let mut below = || (layers > 1).then(|| Box::new(Self::tree(layers - 1, rng)));
-        let (left, right) = (below(), below());
-        Self { value, left, right }
+        let node = |_| Some(Box::new(Self { value: rng.u64(..), left: None, right: None }));
+        let mut nodes: Vec<Option<Box<Self>>> = (0..nodes(layers)).map(node).collect();
+        for index in (1..nodes.len()).rev() {
+            let node = nodes[index].take();
+            let parent = nodes[(index - 1) / 2].as_mut().expect("a parent comes before its children");
+            *(if index % 2 == 1 { &mut parent.left } else { &mut parent.right }) = node;
+        }
+        *nodes[0].take().expect("a tree has a root")
     }
 
     /// The sum of the values, on one thread.

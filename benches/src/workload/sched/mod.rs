@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 use super::{Figure, Sample, Trial, Workload};
 use crate::Error;
 use crate::run::unknown_system;
-use crate::systems::{async_executor, chili, rayon, shared_queue, tokio};
+use crate::systems::{async_executor, chili, rayon, reweave, shared_queue, tokio};
 
 mod awaiting;
 mod drive;
@@ -93,8 +93,8 @@ impl fmt::Debug for System {
 type Timed = fn(usize, &'static str, &Trial) -> Result<Sample, Error>;
 
 /// The systems that have a scheduler, in the order of tables.
-pub static SYSTEMS: [System; 5] = [
-    // The place of `reweave`: its adapter is `systems/reweave/sched.rs`, and it offers everything.
+pub static SYSTEMS: [System; 6] = [
+    System { name: "reweave", about: "this project's scheduler", timed: reweave },
     System { name: "rayon", about: "the crate rayon, which has no futures", timed: rayon },
     System { name: "chili", about: "the crate chili, which has forks and joins only", timed: chili },
     System { name: "tokio", about: "the crate tokio, its runtime of several threads", timed: tasks::<tokio::Pool> },
@@ -105,6 +105,17 @@ pub static SYSTEMS: [System; 5] = [
     },
     System { name: "shared-queue", about: "threads that take their tasks from one locked queue", timed: shared_queue },
 ];
+
+fn reweave(work: Work) -> Option<Timed> {
+    Some(match work {
+        Work::Join => join::trial::<reweave::Pool>,
+        Work::Scope => scoped::trial::<reweave::Pool>,
+        Work::Await => awaiting::trial::<reweave::Pool>,
+        Work::Map | Work::Skew => return None,
+        Work::Unbalanced => queue::unbalanced::<reweave::Pool>,
+        Work::Fine => queue::fine::<reweave::Pool>,
+    })
+}
 
 fn rayon(work: Work) -> Option<Timed> {
     Some(match work {

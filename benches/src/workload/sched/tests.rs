@@ -39,7 +39,7 @@ fn every_system_runs_what_it_offers() {
                 assert_eq!(sample.queueing.is_some(), queued, "{workload:?}");
                 if let Some(Queueing { start_ns, idle_share }) = sample.queueing {
                     assert!(start_ns.median > 0.0 && start_ns.p99 >= start_ns.median, "{start_ns:?}");
-                    assert_eq!(idle_share.is_some(), system == "shared-queue");
+                    assert_eq!(idle_share.is_some(), ["reweave", "shared-queue"].contains(&system));
                     assert!(idle_share.is_none_or(|share| (0.0..=1.0).contains(&share)), "{idle_share:?}");
                 }
             }
@@ -50,13 +50,13 @@ fn every_system_runs_what_it_offers() {
 #[test]
 fn systems_offer_what_they_can() {
     let offered = |work: Work| ALL.iter().find(|workload| workload.work == work).unwrap().systems();
-    assert_eq!(offered(Work::Join), ["rayon", "chili"]);
-    assert_eq!(offered(Work::Await), ["tokio", "async-executor"]);
-    for work in [Work::Scope, Work::Map] {
-        assert_eq!(offered(work), ["rayon"]);
-    }
-    for work in [Work::Skew, Work::Unbalanced, Work::Fine] {
-        assert_eq!(offered(work), ["rayon", "shared-queue"]);
+    assert_eq!(offered(Work::Join), ["reweave", "rayon", "chili"]);
+    assert_eq!(offered(Work::Await), ["reweave", "tokio", "async-executor"]);
+    assert_eq!(offered(Work::Scope), ["reweave", "rayon"]);
+    assert_eq!(offered(Work::Map), ["rayon"]);
+    assert_eq!(offered(Work::Skew), ["rayon", "shared-queue"]);
+    for work in [Work::Unbalanced, Work::Fine] {
+        assert_eq!(offered(work), ["reweave", "rayon", "shared-queue"]);
     }
     for workload in &ALL {
         assert!(workload.baselines().iter().all(|baseline| workload.systems().contains(baseline)), "{workload:?}");

@@ -24,6 +24,7 @@ Workloads:
   queue-fine        a balanced one, whose tasks do next to nothing; a task
 
 Systems:
+  reweave         this project's scheduler
   rayon           the crate rayon, which has no futures
   chili           the crate chili, which has forks and joins only
   tokio           the crate tokio, its runtime of several threads

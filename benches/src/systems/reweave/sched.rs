@@ -1,0 +1,79 @@
+//! This project's scheduler.
+
+use std::time::Duration;
+
+use crate::workload::sched::pool::{self, Install, Join, Queue, Scope, Spawn, Task};
+
+/// A pool of its workers.
+#[derive(Debug)]
+pub struct Pool(reweave_sched::Pool);
+
+impl pool::Pool for Pool {
+    fn start(threads: usize) -> Result<Self, String> {
+        reweave_sched::Pool::new(threads).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+impl Install for Pool {
+    fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.0.install(work)
+    }
+}
+
+impl Join for Pool {
+    type Branch<'pool> = ();
+
+    fn branch(&self) {}
+
+    #[inline]
+    fn join<L: Send, R: Send>(
+        (): &mut (),
+        left: impl FnOnce(&mut ()) -> L + Send,
+        right: impl FnOnce(&mut ()) -> R + Send,
+    ) -> (L, R) {
+        reweave_sched::join(|| left(&mut ()), || right(&mut ()))
+    }
+}
+
+impl Scope for Pool {
+    #[inline]
+    fn spawn_each(&self, jobs: usize, job: impl Fn(usize) + Send + Sync) {
+        let job = &job;
+        reweave_sched::scope(|scope| {
+            for index in 0..jobs {
+                scope.spawn(move || job(index));
+            }
+        });
+    }
+}
+
+impl Queue for Pool {
+    fn run<T: Task>(&self, root: T) {
+        reweave_sched::scope(|scope| run(root, scope));
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        let workers = self.0.stats().workers;
+        Some(Duration::from_nanos(workers.iter().map(|worker| worker.idle_ns).sum()))
+    }
+}
+
+fn run<'scope, T: Task + 'scope>(task: T, scope: &'scope reweave_sched::Scope<'scope, '_>) {
+    task.run(|child| scope.spawn(move || run(child, scope)));
+}
+
+impl Spawn for Pool {
+    type Spawner = reweave_sched::Handle;
+
+    fn spawner(&self) -> reweave_sched::Handle {
+        self.0.handle()
+    }
+
+    fn spawn<T: Send + 'static>(
+        spawner: &reweave_sched::Handle,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        let task = spawner.spawn_async(task);
+        async move { task.await.expect("the task does not fail") }
+    }
+}
