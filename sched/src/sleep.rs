@@ -78,28 +78,28 @@ impl Sleep {
         Self { state: AtomicUsize::new(0), asleep: Mutex::new(Vec::new()), most: searchers.max(1) }
     }
 
-    /// Calls a sleeper to the work that has just been made, unless somebody will find it anyway.
+    /// Calls a sleeper to the work that has just been made, unless somebody will find it anyway, or nobody more is `wanted`.
     ///
     /// What made the work was a read-modify-write, and the last thing that this thread did. One load, if nobody sleeps.
     #[inline]
-    pub fn call(&self, has_work: impl Fn() -> bool) {
+    pub fn call(&self, wanted: impl Fn() -> bool) {
         if !seeded("sleep/call-without-fence") {
             fence_after_rmw();
         }
         let state = self.state.load(Ordering::Relaxed);
-        if sleepers(state) > 0 && searchers(state) == 0 {
-            self.call_somebody(state, has_work);
+        if sleepers(state) > 0 && searchers(state) == 0 && wanted() {
+            self.call_somebody(state, wanted);
         }
     }
 
     #[cold]
-    fn call_somebody(&self, mut state: usize, has_work: impl Fn() -> bool) {
+    fn call_somebody(&self, mut state: usize, wanted: impl Fn() -> bool) {
         while sleepers(state) > 0 && searchers(state) == 0 {
             match self.state.compare_exchange(state, state + SEARCHER, Ordering::AcqRel, Ordering::Relaxed) {
                 Err(now) => state = now,
                 Ok(_) if self.wake() => return,
                 // It has gone: the role that was meant for it ends as any other.
-                Ok(_) => match self.stop_searching(&has_work) {
+                Ok(_) => match self.stop_searching(&wanted) {
                     Some(now) => state = now,
                     None => return,
                 },
@@ -134,17 +134,17 @@ impl Sleep {
     }
 
     /// The caller, a searcher, has found work.
-    pub fn found(&self, has_work: impl Fn() -> bool) {
-        if let Some(state) = self.stop_searching(&has_work) {
-            self.call_somebody(state, has_work);
+    pub fn found(&self, wanted: impl Fn() -> bool) {
+        if let Some(state) = self.stop_searching(&wanted) {
+            self.call_somebody(state, wanted);
         }
     }
 
     /// Stops counting a searcher; returns the word if another is due (invariant 2).
-    fn stop_searching(&self, has_work: &impl Fn() -> bool) -> Option<usize> {
+    fn stop_searching(&self, wanted: &impl Fn() -> bool) -> Option<usize> {
         let before = self.state.fetch_sub(SEARCHER, Ordering::AcqRel);
         fence_after_rmw();
-        let due = searchers(before) == 1 && sleepers(before) > 0 && has_work();
+        let due = searchers(before) == 1 && sleepers(before) > 0 && wanted();
         (due && !seeded("sleep/find-alone")).then(|| before - SEARCHER)
     }
 
@@ -154,7 +154,7 @@ impl Sleep {
         worker: usize,
         searching: bool,
         deadline: Option<Instant>,
-        has_work: impl Fn() -> bool,
+        wanted: impl Fn() -> bool,
     ) -> Woken {
         let trigger = Arc::new(Trigger::new());
         let change = if searching { SLEEPER - SEARCHER } else { SLEEPER };
@@ -164,7 +164,7 @@ impl Sleep {
             self.state.fetch_add(change, Ordering::AcqRel);
         }
         fence_after_rmw();
-        if has_work() && !seeded("sleep/sleep-without-looking") && self.get_up(worker, true) {
+        if wanted() && !seeded("sleep/sleep-without-looking") && self.get_up(worker, true) {
             return Woken::ToSearch;
         }
         match deadline {

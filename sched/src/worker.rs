@@ -166,7 +166,7 @@ impl Worker {
         // SAFETY: this thread is the worker: it has it from `current`.
         unsafe { self.tasks.push(job) };
         let pool = self.pool();
-        pool.sleep.call(|| pool.has_work());
+        pool.sleep.call(|| pool.wants_another());
     }
 
     /// Its newest task, if that is known to belong to this group.
@@ -223,16 +223,16 @@ impl Worker {
 
     fn idle_about(&self) -> Option<JobRef> {
         let pool = self.pool();
-        let has_work = || pool.has_work();
+        let wanted = || pool.wants_another();
         let mut searching = !pool.has_surplus() && pool.sleep.search();
         loop {
             if searching && let Some(job) = self.search() {
-                pool.sleep.found(has_work);
+                pool.sleep.found(wanted);
                 return Some(job);
             }
             if pool.is_over() {
                 if searching {
-                    pool.sleep.found(has_work);
+                    pool.sleep.found(wanted);
                 }
                 return None;
             }
