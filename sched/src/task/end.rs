@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use reweave_core::event::{Awaits, Event, Source, Ticket, Waiter, Waiting};
 
+use super::head::{awaits_directly, cancelled_here};
 use super::{Failed, Task};
 
 /// The event of a task's end, without its result.
@@ -139,15 +140,40 @@ impl<T> fmt::Debug for End<'_, T> {
 }
 
 /// The future of `task.await`: what came of the task. Dropped before it is ready, it lets the task go on by itself.
+///
+/// A task that awaits another leaves its waker there, and is woken through its own token if it is cancelled. Everybody else waits as for any event.
 #[must_use = "a future does nothing until it is polled"]
-pub struct Joining<T>(Waiting<Ending<Task<T>, T>>);
+pub struct Joining<T>(Way<T>);
+
+enum Way<T> {
+    Direct(Task<T>),
+    AsEvent(Waiting<Ending<Task<T>, T>>),
+    /// It has been ready.
+    Over,
+}
+
+// The output is never pinned: every access goes through `&mut`.
+impl<T> Unpin for Joining<T> {}
 
 impl<T> IntoFuture for Task<T> {
     type Output = Result<T, Failed>;
     type IntoFuture = Joining<T>;
 
     fn into_future(self) -> Joining<T> {
-        Joining(Waiting::new(Ending::new(self)))
+        Joining(Way::Direct(self))
+    }
+}
+
+impl<T> Joining<T> {
+    /// Goes on as for any event.
+    fn wait_as_event(&mut self) {
+        self.0 = match std::mem::replace(&mut self.0, Way::Over) {
+            Way::Direct(task) => {
+                task.head().forget_waker();
+                Way::AsEvent(Waiting::new(Ending::new(task)))
+            }
+            other => other,
+        };
     }
 }
 
@@ -155,13 +181,45 @@ impl<T> Future for Joining<T> {
     type Output = Result<T, Failed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(ended.unwrap_or_else(|stopped| Err(Failed::Stopped(stopped))))
+        if let Way::Direct(task) = &mut self.0 {
+            if let Some(result) = task.take() {
+                self.0 = Way::Over;
+                return Poll::Ready(result);
+            }
+            if awaits_directly(cx.waker()) {
+                if let Err(cancelled) = cancelled_here() {
+                    task.head().forget_waker();
+                    return Poll::Ready(Err(Failed::Stopped(cancelled.into())));
+                }
+                if task.head().wait_by(cx.waker()) {
+                    return Poll::Pending;
+                }
+                let result = task.take().expect("a task that has ended has a result");
+                self.0 = Way::Over;
+                return Poll::Ready(result);
+            }
+            self.wait_as_event();
+        }
+        match &mut self.0 {
+            Way::AsEvent(waiting) => {
+                let ended = ready!(Pin::new(waiting).poll(cx));
+                Poll::Ready(ended.unwrap_or_else(|stopped| Err(Failed::Stopped(stopped))))
+            }
+            Way::Direct(_) | Way::Over => panic!("polled again after it was ready"),
+        }
+    }
+}
+
+impl<T> Drop for Joining<T> {
+    fn drop(&mut self) {
+        if let Way::Direct(task) = &self.0 {
+            task.head().forget_waker();
+        }
     }
 }
 
 impl<T> fmt::Debug for Joining<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Joining").field(&self.0).finish()
+        f.write_str("Joining")
     }
 }

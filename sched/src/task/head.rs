@@ -11,6 +11,7 @@
 //! | `WOKEN` | was woken while it ran: to be queued again |
 //! | `BEGUN` | was run at least once |
 //! | `ENDED` | the output is there; final |
+//! | `AWAITED` | the future of the handle has left a waker |
 //!
 //! | step | by | from, to |
 //! |---|---|---|
@@ -18,7 +19,9 @@
 //! | claim | who cancels | the same, if not `BEGUN` |
 //! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue |
 //! | suspend | who runs it | `RUNNING`: cleared; with `WOKEN`: to `QUEUED`, and enters it again |
-//! | end | who runs it | sets `ENDED`, then wakes those who wait for the end |
+//! | end | who runs it | sets `ENDED`; with `AWAITED`: wakes the waker. Then wakes the others who wait for the end |
+//! | await | the handle | writes the waker, then sets `AWAITED`, unless `ENDED` |
+//! | leave | the handle | clears `AWAITED`, unless `ENDED`: the waker is its own again |
 //!
 //! # Invariants
 //!
@@ -26,18 +29,21 @@
 //! 2. *A wake-up is not lost*: it finds the task running and leaves `WOKEN`, which the same step that clears `RUNNING` sees; or it finds it queued,
 //!    and not begun, so that it will be run after; or it queues it.
 //! 3. *An entry may be stale*: if the task was begun by another who did not need the entry. Then it finds nothing to begin and goes away.
-//! 4. *A record lives as long as there are references*: the handle, each entry, each waker.
+//! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
+//! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
 
-use std::ptr::NonNull;
-use std::task::{RawWaker, RawWakerVTable};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{NonNull, null};
+use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use reweave_core::Reason;
-use reweave_core::cancel::{Cancelled, Token};
-use reweave_core::context::{Agent, Context, Lazily};
+use reweave_core::cancel::{Callback, Cancelled, Token};
+use reweave_core::context::{Agent, Context, Lazily, Mark};
 use reweave_core::event::{Awaits, Enders, Source, WaitList};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Mutex};
+use reweave_core::sync::{Arc, Mutex, UnsafeCell, thread_local};
 
 use super::{Failed, State};
 use crate::job::{Job, JobRef};
@@ -49,9 +55,13 @@ const RUNNING: usize = 2;
 const WOKEN: usize = 4;
 const BEGUN: usize = 8;
 const ENDED: usize = 16;
-/// Ended because it was cancelled, or by a panic.
+/// Ended because it was cancelled.
 const CANCELLED: usize = 32;
+/// Ended by a panic.
 const PANICKED: usize = 64;
+const AWAITED: usize = 128;
+/// Its token wakes it: see `Head::token`.
+const TIED: usize = 256;
 
 /// How a task ended, for its state.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +98,18 @@ pub(super) struct Head {
     pub(super) waiters: WaitList,
     /// What surrounds it but for its own token.
     around: Context,
-    /// Its own token; made when somebody asks.
-    token: Mutex<Option<Token>>,
+    /// Who awaits the handle.
+    joiner: UnsafeCell<Option<Waker>>,
+    /// Its own token, made when somebody asks, and what wakes a future when that is cancelled.
+    token: Mutex<Option<(Token, Option<Callback>)>>,
     /// Of a closure that runs: the agent that runs it.
     runner: AtomicU32,
 }
+
+// SAFETY: the cell of the waker has one owner at a time (invariant 4); everything else is Send and Sync by itself.
+unsafe impl Send for Head {}
+// SAFETY: as above.
+unsafe impl Sync for Head {}
 
 impl Head {
     /// Two references: for the handle and the first entry.
@@ -106,6 +123,7 @@ impl Head {
             pool,
             waiters: WaitList::new(),
             around: Context::handed_on(),
+            joiner: UnsafeCell::new(None),
             token: Mutex::new(None),
             runner: AtomicU32::new(0),
         }
@@ -127,16 +145,67 @@ impl Head {
         }
     }
 
-    /// Its own token: below that of whoever started it, or the pool's.
+    /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
     pub(super) fn token(&self) -> Token {
-        let make = || self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
-        self.token.lock().get_or_insert_with(make).clone()
+        let mut token = self.token.lock();
+        if let Some((token, _)) = &*token {
+            return token.clone();
+        }
+        let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
+        let tie = (!self.vtable.is_closure && !self.is_ended()).then(|| {
+            self.state.fetch_or(TIED, Ordering::Relaxed);
+            let this = Reference::new(self);
+            // Should the token be cancelled already, this runs here, under the lock: it takes no lock but those of queues.
+            made.on_cancel(move |_| this.wake())
+        });
+        *token = Some((made.clone(), tie));
+        made
     }
 
     /// Why it is cancelled, if somebody has cancelled it, or what is above it.
     pub(super) fn cancelled(&self) -> Option<Cancelled> {
-        let own = self.token.lock().as_ref().map(Token::reason);
-        own.unwrap_or_else(|| self.around.cancel.as_ref().unwrap_or(&self.pool.root).reason())
+        match &*self.token.lock() {
+            Some((token, _)) => token.reason(),
+            None => self.around.cancel.as_ref().unwrap_or(&self.pool.root).reason(),
+        }
+    }
+
+    /// A future is about to suspend without listening to its token: sees to it that a cancellation wakes it. What is above it
+    /// has no say over a task that nobody else surrounds, until the pool ends.
+    fn listen(&self) {
+        if self.around.cancel.is_some() && self.state.load(Ordering::Relaxed) & TIED == 0 {
+            drop(self.token());
+        }
+    }
+
+    /// The handle waits, by this waker. `false`: it has ended.
+    pub(super) fn wait_by(&self, waker: &Waker) -> bool {
+        let state = self.state.load(Ordering::Acquire);
+        if state & ENDED != 0 {
+            return false;
+        }
+        if state & AWAITED != 0 && !self.leave() {
+            return false;
+        }
+        // SAFETY: the handle's (invariant 4).
+        self.joiner.with_mut(|joiner| match unsafe { &mut *joiner } {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        });
+        self.update(|state| (state & ENDED == 0).then_some(state | AWAITED)).is_ok()
+    }
+
+    /// The handle does not wait any more. `false`: it has ended.
+    fn leave(&self) -> bool {
+        self.update(|state| (state & ENDED == 0).then_some(state & !AWAITED)).is_ok()
+    }
+
+    /// The same, and the waker is dropped, if that is the handle's.
+    pub(super) fn forget_waker(&self) {
+        if self.leave() {
+            // SAFETY: the handle's (invariant 4).
+            drop(self.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
+        }
     }
 
     /// Changes the word by `change`, if that yields another; returns the word before.
@@ -168,9 +237,20 @@ impl Head {
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
-        // Release publishes the output.
-        self.state.fetch_or(how, Ordering::AcqRel);
+        // Release publishes the output; acquire takes over the waker.
+        let before = self.state.fetch_or(how, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
+        if before & AWAITED != 0 && !seeded("task/end-silently") {
+            // SAFETY: ours (invariant 4).
+            let joiner = self.joiner.with_mut(|joiner| unsafe { (*joiner).take() });
+            // A waker is user code.
+            drop(catch_unwind(AssertUnwindSafe(|| joiner.into_iter().for_each(Waker::wake))));
+        }
+        if before & TIED != 0 {
+            // Outside the lock, which whoever cancels may want.
+            let tie = self.token.lock().as_mut().and_then(|(_, tie)| tie.take());
+            drop(tie);
+        }
     }
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
@@ -191,6 +271,14 @@ impl Head {
             _ => Some(state | QUEUED),
         };
         self.update(woken).is_ok_and(|before| before & RUNNING == 0)
+    }
+
+    /// Wakes it.
+    fn wake_here(&self) {
+        if self.wake() {
+            self.retain();
+            Self::submit(NonNull::from(self));
+        }
     }
 
     fn retain(&self) {
@@ -256,8 +344,12 @@ impl Head {
                 if head.vtable.is_closure {
                     head.runner.store(Agent::current().number(), Ordering::Relaxed);
                 }
-                // SAFETY: the body is ours.
-                Context::enter_lazily(head, || unsafe { (head.vtable.run)(this) });
+                Context::enter_lazily(head, || {
+                    let before = CURRENT.with(|current| current.replace((this.as_ptr(), Context::mark())));
+                    // SAFETY: the body is ours. It does not unwind.
+                    unsafe { (head.vtable.run)(this) };
+                    CURRENT.with(|current| current.set(before));
+                });
             }
         }
     }
@@ -279,9 +371,6 @@ impl Head {
             let cancelled = head.cancelled().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
-        } else if head.wake() {
-            head.retain();
-            Self::submit(this);
         }
         first
     }
@@ -298,6 +387,58 @@ impl Head {
     /// A waker that borrows a reference of the caller's.
     pub(super) fn raw_waker(this: NonNull<Self>) -> RawWaker {
         RawWaker::new(this.as_ptr().cast_const().cast(), &WAKER)
+    }
+}
+
+thread_local! {
+    /// The task that this thread runs, and the mark of its context.
+    static CURRENT: Cell<(*const Head, Mark)> = Cell::new((null(), Mark::default()));
+}
+
+/// Whether this is the waker of the task that this thread polls, and no other context has been entered meanwhile. If so, and the task
+/// suspends because of what is awaited here, a cancellation of its token will wake it.
+pub(super) fn awaits_directly(waker: &Waker) -> bool {
+    let (head, mark) = CURRENT.with(Cell::get);
+    if waker.data() != head.cast() || waker.vtable() != &WAKER || mark != Context::mark() {
+        return false;
+    }
+    // SAFETY: the task is being polled, further up on this stack.
+    unsafe { &*head }.listen();
+    true
+}
+
+/// Whether the task that this thread polls goes on; why not, if it is cancelled.
+pub(super) fn cancelled_here() -> Result<(), Cancelled> {
+    let (head, _) = CURRENT.with(Cell::get);
+    // SAFETY: a task that is current is being polled, further up on this stack.
+    match unsafe { head.as_ref() }.and_then(Head::cancelled) {
+        Some(cancelled) => Err(cancelled),
+        None => Ok(()),
+    }
+}
+
+/// A reference to a head.
+struct Reference(NonNull<Head>);
+
+// SAFETY: a head is shared among threads, and referred to from any.
+unsafe impl Send for Reference {}
+
+impl Reference {
+    fn new(head: &Head) -> Self {
+        head.retain();
+        Self(NonNull::from(head))
+    }
+
+    fn wake(&self) {
+        // SAFETY: the reference.
+        unsafe { self.0.as_ref() }.wake_here();
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // SAFETY: the reference.
+        unsafe { Head::release(self.0) }
     }
 }
 
@@ -366,11 +507,7 @@ unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: by the contract.
     let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
     // SAFETY: as above.
-    let head = unsafe { this.as_ref() };
-    if head.wake() {
-        head.retain();
-        Head::submit(this);
-    }
+    unsafe { this.as_ref() }.wake_here();
 }
 
 unsafe fn drop_waker(data: *const ()) {

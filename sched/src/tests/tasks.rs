@@ -1,7 +1,7 @@
 //! Tasks: started, waited for, cancelled, dropped.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use reweave_core::channel;
 use reweave_core::promise;
 use reweave_core::select;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, thread};
+use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_core::time;
 
 use crate::task::State;
@@ -253,7 +253,7 @@ fn a_pool_may_be_dropped_by_one_of_its_own_tasks() {
 #[test]
 fn a_handle_is_a_future_of_any_executor() {
     let pool = Pool::new(1).unwrap();
-    let mut joining = pin!(std::future::IntoFuture::into_future(pool.spawn(|| 9)));
+    let mut joining = pin!(pool.spawn(|| 9).into_future());
     let mut cx = TaskContext::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(result) = joining.as_mut().poll(&mut cx) {
@@ -261,4 +261,49 @@ fn a_handle_is_a_future_of_any_executor() {
         }
         thread::yield_now();
     }
+}
+
+#[test]
+fn a_task_that_awaits_another_hears_of_its_cancellation() {
+    let pool = Pool::new(2).unwrap();
+    // By its handle, by its token, by what is above it.
+    for way in 0..3 {
+        let above = Token::new();
+        let slow = Arc::new(Unseen::new(None));
+        let kept = slow.clone();
+        let outer = above.run(|| {
+            pool.spawn_async(async move {
+                let inner = Token::new().run(|| spawn_async(std::future::pending::<()>()));
+                kept.with(|kept| *kept = Some(inner.token()));
+                inner.await.unwrap_err().to_string()
+            })
+        });
+        while outer.state() != State::Suspended {
+            thread::yield_now();
+        }
+        match way {
+            0 => assert!(outer.cancel("enough")),
+            1 => assert!(outer.token().cancel("enough")),
+            _ => assert!(above.cancel("enough")),
+        }
+        assert_eq!(outer.join().unwrap(), "the wait for the task was stopped: cancelled: enough; the task goes on");
+        slow.with(|inner| assert!(inner.take().unwrap().cancel("the end")));
+    }
+}
+
+#[test]
+fn a_task_awaited_by_hand_is_left_as_it_is() {
+    let pool = Pool::new(2).unwrap();
+    let (go, gone) = promise::pair::<u32, ()>();
+    let inner = pool.spawn(move || *gone.wait().unwrap());
+    let outer = pool.spawn_async(async move {
+        let mut joining = inner.into_future();
+        // Once by this task's waker, once by another's, and dropped.
+        poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut joining).poll(cx).is_pending()))).await;
+        let mut other = TaskContext::from_waker(Waker::noop());
+        assert!(Pin::new(&mut joining).poll(&mut other).is_pending());
+        drop(joining);
+        go.fulfil(3);
+    });
+    outer.join().unwrap();
 }
