@@ -24,6 +24,7 @@ use std::ptr::{NonNull, null};
 
 use crossbeam_utils::CachePadded;
 use reweave_core::context::{Agent, Hook};
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reweave_core::sync::{Arc, MODELLED, hint, thread, thread_local};
 
@@ -31,6 +32,7 @@ use crate::deque::Deque;
 use crate::job::JobRef;
 use crate::join::Pending;
 use crate::pool::Shared;
+use crate::scope::Credit;
 use crate::sleep::Woken;
 use crate::stats::Counters;
 
@@ -65,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
     pub(crate) pending: Pending,
+    /// The owner's: counts of the scope that it works for.
+    pub(crate) credit: Credit,
     /// The owner's, as long as a thread runs as this worker: what tells the pool that it blocks, and the pool itself.
     ties: RefCell<Option<(Hook, Arc<Shared>)>>,
     /// The owner's: the state of its random choices.
@@ -91,6 +95,7 @@ impl Worker {
             hungry: CachePadded::new(AtomicBool::new(false)),
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
+            credit: Credit::new(),
             ties: RefCell::new(None),
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
@@ -149,6 +154,7 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
+        self.credit.give_back_unless_of(job.group());
         job.run(self);
         // Afterwards: the pool is quiet when as many have ended as were queued.
         self.counters.executed.add(1);
@@ -212,6 +218,9 @@ impl Worker {
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end.
     #[cold]
     fn idle(&self) -> Option<JobRef> {
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back();
+        }
         let since = self.pool().now();
         self.counters.idle_since.set(since);
         let job = self.idle_about();
