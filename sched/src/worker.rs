@@ -143,9 +143,11 @@ impl Worker {
         self.ties.replace(Some((hook, pool)));
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
+        self.works();
         while let Some(job) = self.next() {
             self.execute(job);
         }
+        self.rests();
         self.agent.store(0, Ordering::Relaxed);
         CURRENT.with(|current| current.set(null()));
         self.ties.replace(None);
@@ -221,13 +223,22 @@ impl Worker {
         if !seeded("scope/keep-credit") {
             self.credit.give_back();
         }
-        let since = self.pool().now();
-        self.counters.idle_since.set(since);
+        self.rests();
         let job = self.idle_about();
-        // In this order, so that a reader in between counts the time once or not at all.
-        self.counters.idle_since.set(0);
-        self.counters.idle_ns.add(self.pool().now() - since);
+        self.works();
         job
+    }
+
+    /// It has no job from now on, or is blocked.
+    pub(crate) fn rests(&self) {
+        // In this order, so that a reader in between counts the time once or not at all.
+        let since = self.counters.busy_since.take();
+        self.counters.busy_ns.add(self.pool().now() - since);
+    }
+
+    /// It has a job from now on, and is not blocked.
+    pub(crate) fn works(&self) {
+        self.counters.busy_since.set(self.pool().now());
     }
 
     fn idle_about(&self) -> Option<JobRef> {

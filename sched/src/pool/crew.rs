@@ -92,14 +92,16 @@ impl Compensation {
 impl BlockingHook for Compensation {
     fn block(&self) {
         if let Some(worker) = self.worker() {
+            worker.rests();
             worker.share_all();
             Shared::block(&self.0);
         }
     }
 
     fn unblock(&self) {
-        if self.worker().is_some() {
+        if let Some(worker) = self.worker() {
             self.0.crew.state.fetch_sub(BLOCKED, Ordering::AcqRel);
+            worker.works();
         }
     }
 }

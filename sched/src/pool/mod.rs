@@ -123,7 +123,13 @@ impl Pool {
             stats.waiting = worker.tasks.len() + worker.halves.len();
             stats
         });
-        PoolStats { workers: workers.collect(), threads, blocked, injected: self.0.inject.len() }
+        PoolStats {
+            workers: workers.collect(),
+            uptime_ns: self.0.now(),
+            threads,
+            blocked,
+            injected: self.0.inject.len(),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
