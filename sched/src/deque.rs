@@ -202,7 +202,8 @@ impl<T: Word> Deque<T> {
         if bottom - top < ring.places.len() as isize {
             return ring;
         }
-        let larger = Ring::new(2 * ring.places.len(), std::ptr::from_ref(ring).cast_mut());
+        // The pointer itself, and not one made of the reference: the ring will be freed by it.
+        let larger = Ring::new(2 * ring.places.len(), self.ring.load(Ordering::Relaxed));
         // SAFETY: just made.
         let copy = unsafe { &*larger };
         for number in top..bottom {
