@@ -287,7 +287,8 @@ impl<T: Word> Deque<T> {
 
     /// Contends for the item of this number.
     fn raise_top(&self, top: isize) -> bool {
-        // Release pairs with the acquire in `make_room`; acquire, so that a thief's next steps come after it has taken the item.
+        // Release pairs with the acquire in `make_room` and in `len`; acquire, so that a thief's next steps come after it has
+        // taken the item.
         self.top.raise(top, Ordering::AcqRel)
     }
 
@@ -299,11 +300,14 @@ impl<T: Word> Deque<T> {
         unsafe { T::from_word(word) }
     }
 
-    /// How many items there are, at some moment during the call if nobody changes them meanwhile. Two loads.
+    /// How many items there are, if nobody changes them meanwhile. Otherwise it may be too many; it is zero only if at some
+    /// moment during the call every item had been taken or was being taken. Two loads.
     #[inline]
     pub fn len(&self) -> usize {
+        // `top` first, as a thief does: read second, it may have passed the `bottom` that was read, with items there all the
+        // time. Acquire, so that `bottom` is not older than the `top` that was read; it pairs with the release in `raise_top`.
+        let top = self.top.load(Ordering::Acquire);
         let bottom = self.bottom.load(Ordering::Relaxed);
-        let top = self.top.load(Ordering::Relaxed);
         usize::try_from(bottom - top).unwrap_or(0)
     }
 
