@@ -154,7 +154,7 @@ pub static ALL: &[Component] = &[
     Component {
         name: "deque",
         package: "reweave-sched",
-        models: &[deque::MODELS],
+        models: &[deque::MODELS, linearizability::deque::MODELS],
         waived: &[],
         trusted: &[
             "on x86-64: that an exchange is a fence, and that loads keep their order (see sync)",
