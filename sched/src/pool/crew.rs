@@ -106,6 +106,36 @@ impl BlockingHook for Compensation {
     }
 }
 
+/// Runs `body`, which may block in ways that the library does not see: a read of a socket, a foreign lock. In a worker of
+/// a pool the pool makes up for it meanwhile; elsewhere this is a call and nothing else.
+///
+/// Waits of the library need not be wrapped: they tell the pool by themselves.
+///
+/// # Panics
+/// If `body` does.
+///
+/// # Examples
+/// ```
+/// let text = reweave_sched::blocking(|| std::fs::read_to_string("/no/such/file"));
+/// assert!(text.is_err());
+/// ```
+pub fn blocking<T>(body: impl FnOnce() -> T) -> T {
+    struct Blocked<'a>(Option<&'a Worker>);
+    impl Drop for Blocked<'_> {
+        fn drop(&mut self) {
+            if let Some(worker) = self.0 {
+                worker.hook().unblock();
+            }
+        }
+    }
+    let worker = Worker::current();
+    if let Some(worker) = worker {
+        worker.hook().block();
+    }
+    let _blocked = Blocked(worker);
+    body()
+}
+
 impl Shared {
     /// A worker is about to block.
     fn block(this: &Arc<Self>) {

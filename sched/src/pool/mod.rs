@@ -40,6 +40,7 @@ use crate::worker::Worker;
 use crew::{Compensation, Crew};
 
 pub use builder::{BuildError, Builder};
+pub use crew::blocking;
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);
