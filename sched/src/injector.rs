@@ -11,7 +11,7 @@ use reweave_core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::job::JobRef;
 
 /// A queue of jobs for all workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Injector {
     jobs: Mutex<VecDeque<JobRef>>,
     /// How many there are: written under the lock, by read-modify-writes.
