@@ -13,6 +13,7 @@ pub mod linearizability;
 pub mod lock;
 pub mod promise;
 pub mod reclaim;
+pub mod sleep;
 pub mod stm;
 pub mod sync;
 pub mod team;
@@ -149,6 +150,13 @@ pub static ALL: &[Component] = &[
         models: &[linearizability::mailbox::MODELS],
         waived: &[],
         trusted: &["on real threads: that the system's monotonic clock agrees among processors"],
+    },
+    Component {
+        name: "sleep",
+        package: "reweave-sched",
+        models: &[sleep::MODELS],
+        waived: &[],
+        trusted: &["on x86-64: that the looks behind a change of the counts need no fence (see sync)"],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];
