@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | begin | whoever took an entry, or waits for a closure | `QUEUED`, not `RUNNING` or `ENDED`: to `RUNNING`, `BEGUN`, not `QUEUED` |
 //! | claim | who cancels | the same, if not `BEGUN` |
-//! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue |
+//! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue. If the flag is set already, the word is written as it was |
 //! | suspend | who runs it | `RUNNING`: cleared; with `WOKEN`: to `QUEUED`, and enters it again |
 //! | end | who runs it | sets `ENDED`; with `AWAITED`: wakes the waker. Then wakes the others who wait for the end |
 //! | await | the handle | writes the waker, then sets `AWAITED`, unless `ENDED` |
@@ -27,7 +27,9 @@
 //!
 //! 1. *The body has one owner*: whoever has set `RUNNING`, until the word says otherwise. So has the output, until `ENDED`; then the handle.
 //! 2. *A wake-up is not lost*: it finds the task running and leaves `WOKEN`, which the same step that clears `RUNNING` sees; or it finds it queued,
-//!    and not begun, so that it will be run after; or it queues it.
+//!    and not begun, so that it will be run after; or it queues it. In all cases it writes the word, so that who clears `RUNNING` or begins
+//!    later, by a read-modify-write of the same word, sees what happened before the wake-up. A look alone could find a flag that is
+//!    being cleared, while what happened before is still in a store buffer.
 //! 3. *An entry may be stale*: if the task was begun by another who did not need the entry. Then it finds nothing to begin and goes away.
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
@@ -265,12 +267,14 @@ impl Head {
 
     /// Counts a wake-up. Returns whether the caller has to enter the task in a queue.
     fn wake(&self) -> bool {
+        // Written even if it changes nothing (invariant 2).
         let woken = |state: usize| match state {
-            _ if state & (QUEUED | ENDED) != 0 => None,
-            _ if state & RUNNING != 0 => (state & WOKEN == 0).then_some(state | WOKEN),
+            _ if state & ENDED != 0 => None,
+            _ if state & (QUEUED | WOKEN) != 0 => (!seeded("task/wake-without-writing")).then_some(state),
+            _ if state & RUNNING != 0 => Some(state | WOKEN),
             _ => Some(state | QUEUED),
         };
-        self.update(woken).is_ok_and(|before| before & RUNNING == 0)
+        self.update(woken).is_ok_and(|before| before & (QUEUED | RUNNING) == 0)
     }
 
     /// Wakes it.
