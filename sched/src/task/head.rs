@@ -149,19 +149,34 @@ impl Head {
 
     /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
     pub(super) fn token(&self) -> Token {
-        let mut token = self.token.lock();
-        if let Some((token, _)) = &*token {
-            return token.clone();
+        let made = {
+            let mut token = self.token.lock();
+            if let Some((token, _)) = &*token {
+                return token.clone();
+            }
+            let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
+            *token = Some((made.clone(), None));
+            made
+        };
+        if !self.vtable.is_closure {
+            self.tie(&made);
         }
-        let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
-        let tie = (!self.vtable.is_closure && !self.is_ended()).then(|| {
-            self.state.fetch_or(TIED, Ordering::Relaxed);
-            let this = Reference::new(self);
-            // Should the token be cancelled already, this runs here, under the lock: it takes no lock but those of queues.
-            made.on_cancel(move |_| this.wake())
-        });
-        *token = Some((made.clone(), tie));
         made
+    }
+
+    /// Sees to it that its token wakes it.
+    fn tie(&self, token: &Token) {
+        let this = Reference::new(self);
+        // Outside the lock: should the token be cancelled already, this wakes the task here; and if its pool has ended, ends it.
+        let tie = token.on_cancel(move |_| this.wake());
+        let mut made = self.token.lock();
+        if self.state.fetch_or(TIED, Ordering::AcqRel) & ENDED == 0 {
+            made.as_mut().expect("made by the caller").1 = Some(tie);
+            return;
+        }
+        // `end` has not seen the tie, which would keep the record for ever. Dropped outside the lock, as there.
+        drop(made);
+        drop(tie);
     }
 
     /// Why it is cancelled, if somebody has cancelled it, or what is above it.
