@@ -27,11 +27,12 @@ use std::time::Instant;
 
 use reweave_core::cancel::Token;
 use reweave_core::context::{Agent, Context, Hook};
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex, thread};
 use reweave_core::time::Clock;
 
-use crate::injector::Injector;
+use crate::injector::{From, Injector};
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
@@ -241,39 +242,43 @@ impl Shared {
 
     /// Puts a job where any worker may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef) {
-        self.inject.count();
-        self.inject_again(job);
+        self.enter(job, From::Outside);
     }
 
     /// The same with a job that has been taken from another queue.
     pub(crate) fn inject_again(&self, job: JobRef) {
-        self.inject.push(job);
-        self.sleep.call(|| self.wants_another());
-        if self.is_over() {
-            self.turn_away();
+        self.enter(job, From::Queue);
+    }
+
+    fn enter(&self, job: JobRef, from: From) {
+        match self.inject.push(job, from) {
+            Ok(()) => self.sleep.call(|| self.wants_another()),
+            // Too late: whoever brings it ends it.
+            Err(job) => job.run_without_worker(),
         }
     }
 
-    /// Ends the jobs that have come too late.
-    fn turn_away(&self) {
-        while let Some(job) = self.inject.pop() {
-            job.run_without_worker();
-        }
-    }
-
-    /// Whether every job that was ever queued has ended, at some moment during the call.
+    /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
+    /// come meanwhile.
     ///
     /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
     /// the same, they were so at the moment between.
-    fn is_quiet(&self) -> bool {
-        let ended: u64 = self.workers().map(|worker| worker.counters.executed.get()).sum();
-        let queued: u64 = self.workers().map(|worker| worker.counters.queued.get()).sum();
-        ended == queued + self.inject.pushed()
+    fn is_quiet(&self, from_outside: u64) -> bool {
+        let ended = || self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
+        let queued = || self.workers().map(|worker| worker.counters.queued.get()).sum::<u64>();
+        if seeded("pool/count-queued-first") {
+            let queued = queued();
+            return ended() == queued + from_outside;
+        }
+        ended() == queued() + from_outside
     }
 
     /// Ends the threads, if no more will come and all is done.
     pub(crate) fn end_if_done(&self) {
-        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.is_quiet() {
+        if self.closing.load(Ordering::Acquire)
+            && !self.is_over()
+            && self.inject.close_if(|from_outside| self.is_quiet(from_outside))
+        {
             self.over.store(true, Ordering::SeqCst);
             self.sleep.call_all();
         }
@@ -319,7 +324,6 @@ impl Shared {
                 None => break,
             }
         }
-        self.turn_away();
     }
 
     /// The workers that one steals from, the nearest group first, without those that make up for blocked ones.
