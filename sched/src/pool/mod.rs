@@ -133,19 +133,7 @@ impl Pool {
 
     /// Makes the pool and starts its threads.
     fn start(settings: Builder) -> Result<Self, BuildError> {
-        let shared = Arc::new(Shared {
-            table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
-            made: AtomicUsize::new(0),
-            sleep: Sleep::new(settings.threads / 2),
-            inject: Injector::new(),
-            crew: Crew::new(settings.threads),
-            seats: Mutex::default(),
-            closing: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            started: Clock::real().now(),
-            root: Token::new(),
-            settings,
-        });
+        let shared = Arc::new(Shared::new(settings));
         let pool = Self(shared);
         let threads = pool.threads();
         for started in 0..threads {
@@ -160,6 +148,38 @@ impl Pool {
 }
 
 impl Shared {
+    fn new(settings: Builder) -> Self {
+        Self {
+            table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
+            made: AtomicUsize::new(0),
+            sleep: Sleep::new(settings.threads / 2),
+            inject: Injector::new(),
+            crew: Crew::new(settings.threads),
+            seats: Mutex::default(),
+            closing: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            started: Clock::real().now(),
+            root: Token::new(),
+            settings,
+        }
+    }
+
+    /// With all workers, and no thread that is one.
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
+        settings.most_threads = settings.threads;
+        let shared = Arc::new(Self::new(settings));
+        for _ in 0..shared.settings.threads {
+            shared.make_worker(&mut shared.seats.lock());
+        }
+        shared
+    }
+
+    /// What tells the pool that a worker blocks.
+    pub(crate) fn hook(this: &Arc<Self>) -> Hook {
+        Hook::new(Compensation(this.clone()))
+    }
+
     /// Puts a thread, which the crew counts already, on a free place.
     fn start_thread(this: &Arc<Self>) -> io::Result<()> {
         let mut seats = this.seats.lock();
@@ -170,7 +190,7 @@ impl Shared {
         let shared = this.clone();
         let agent = Agent::fresh();
         let body = move || {
-            let hook = Hook::new(Compensation(shared.clone()));
+            let hook = Self::hook(&shared);
             let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
             let worker = shared.worker(index).expect("made before its thread");
             agent.run(|| worker.run(hook, shared.clone()));
@@ -293,12 +313,24 @@ impl Shared {
         })
     }
 
-    /// Lets a spare worker go that has nothing to do. Its place is free then.
+    /// Lets a spare worker go that has nothing to do, if there are enough without it. Then the thread has left it, and its place is free.
     pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
-        if !worker.tasks.is_empty() || !self.crew.dismiss() {
-            return false;
+        let ties = {
+            // Whoever hires after the count below waits for this place.
+            let mut seats = self.seats.lock();
+            if !worker.tasks.is_empty() || !self.crew.dismiss() {
+                return false;
+            }
+            let ties = worker.leave();
+            seats.free.push(worker.index());
+            ties
+        };
+        // This thread was counted as running until now: who lay down meanwhile may have left work to it. The fence of the call is between
+        // our count and the look for sleepers, opposite that of who lay down.
+        if !seeded("pool/dismiss-without-calling") {
+            self.sleep.call(|| self.wants_another());
         }
-        self.seats.lock().free.push(worker.index());
+        drop(ties);
         true
     }
 
