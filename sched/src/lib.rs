@@ -14,6 +14,9 @@ pub mod deque;
 mod injector;
 mod job;
 pub mod join;
+#[cfg(any(reweave_loom, reweave_shuttle))]
+#[doc(hidden)]
+pub mod kernel;
 pub mod pool;
 pub mod scope;
 pub mod sleep;

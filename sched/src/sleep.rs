@@ -97,7 +97,7 @@ impl Sleep {
         while sleepers(state) > 0 && searchers(state) == 0 {
             match self.state.compare_exchange(state, state + SEARCHER, Ordering::AcqRel, Ordering::Relaxed) {
                 Err(now) => state = now,
-                Ok(_) if self.wake() => return,
+                Ok(_) if self.wake() || seeded("sleep/call-nobody") => return,
                 // It has gone: the role that was meant for it ends as any other.
                 Ok(_) => match self.stop_searching(&wanted) {
                     Some(now) => state = now,
@@ -143,7 +143,9 @@ impl Sleep {
     /// Stops counting a searcher; returns the word if another is due (invariant 2).
     fn stop_searching(&self, wanted: &impl Fn() -> bool) -> Option<usize> {
         let before = self.state.fetch_sub(SEARCHER, Ordering::AcqRel);
-        fence_after_rmw();
+        if !seeded("sleep/find-without-fence") {
+            fence_after_rmw();
+        }
         let due = searchers(before) == 1 && sleepers(before) > 0 && wanted();
         (due && !seeded("sleep/find-alone")).then(|| before - SEARCHER)
     }
@@ -163,7 +165,9 @@ impl Sleep {
             asleep.push(Sleeper { worker, trigger: trigger.clone() });
             self.state.fetch_add(change, Ordering::AcqRel);
         }
-        fence_after_rmw();
+        if !seeded("sleep/lie-down-without-fence") {
+            fence_after_rmw();
+        }
         if wanted() && !seeded("sleep/sleep-without-looking") && self.get_up(worker, true) {
             return Woken::ToSearch;
         }
@@ -171,7 +175,7 @@ impl Sleep {
             None => trigger.wait(),
             Some(deadline) => match trigger.wait_until(deadline) {
                 Some(token) => token,
-                None if self.get_up(worker, false) => return Woken::Expired,
+                None if self.get_up(worker, false) || seeded("sleep/expire-though-called") => return Woken::Expired,
                 // Called at the last moment.
                 None => trigger.wait(),
             },

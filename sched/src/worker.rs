@@ -139,18 +139,28 @@ impl Worker {
 
     /// Works until the pool lets this thread go. The thread is this worker meanwhile.
     pub(crate) fn run(&self, hook: Hook, pool: Arc<Shared>) {
+        self.sit_down(hook, pool);
+        // Afterwards the thread is not this worker any more: it has left it.
+        while let Some(job) = self.next() {
+            self.execute(job);
+        }
+    }
+
+    /// The thread is this worker from now on.
+    pub(crate) fn sit_down(&self, hook: Hook, pool: Arc<Shared>) {
         CURRENT.with(|current| current.set(self));
         self.ties.replace(Some((hook, pool)));
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
         self.works();
-        while let Some(job) = self.next() {
-            self.execute(job);
-        }
-        self.rests();
+    }
+
+    /// The thread ceases to be this worker, and touches nothing of it any more: another thread may be it next. Returns the thread's
+    /// handle of the pool, to be dropped outside all locks. Not while it is busy.
+    pub(crate) fn leave(&self) -> Option<(Hook, Arc<Shared>)> {
         self.agent.store(0, Ordering::Relaxed);
         CURRENT.with(|current| current.set(null()));
-        self.ties.replace(None);
+        self.ties.take()
     }
 
     /// Runs a job.
@@ -189,7 +199,7 @@ impl Worker {
         None
     }
 
-    /// The next job to run, or `None` if the thread is to end.
+    /// The next job to run, or `None` if the thread is to end: it has left the worker then.
     fn next(&self) -> Option<JobRef> {
         if self.pool().has_surplus() {
             return self.idle();
@@ -217,16 +227,16 @@ impl Worker {
         self.pool().inject.pop().or_else(|| self.tasks.steal_one())
     }
 
-    /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end.
+    /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end: it has left the worker then.
     #[cold]
     fn idle(&self) -> Option<JobRef> {
         if !seeded("scope/keep-credit") {
             self.credit.give_back();
         }
         self.rests();
-        let job = self.idle_about();
+        let job = self.idle_about()?;
         self.works();
-        job
+        Some(job)
     }
 
     /// It has no job from now on, or is blocked.
@@ -254,6 +264,7 @@ impl Worker {
                 if searching {
                     pool.sleep.found(wanted);
                 }
+                drop(self.leave());
                 return None;
             }
             self.leave_word();
@@ -286,6 +297,12 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Looks for a job once, everywhere.
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    pub(crate) fn look(&self) -> Option<JobRef> {
+        self.own().or_else(|| self.steal())
     }
 
     /// A job of another worker.

@@ -14,6 +14,7 @@ pub mod linearizability;
 pub mod lock;
 pub mod promise;
 pub mod reclaim;
+pub mod sleep;
 pub mod stm;
 pub mod sync;
 pub mod team;
@@ -160,6 +161,13 @@ pub static ALL: &[Component] = &[
             "on x86-64: that an exchange is a fence, and that loads keep their order (see sync)",
             "that a thief's read of a place stays before its compare-and-swap: loom explores no load buffering",
         ],
+    },
+    Component {
+        name: "sleep",
+        package: "reweave-sched",
+        models: &[sleep::MODELS],
+        waived: &[],
+        trusted: &["on x86-64: that the looks behind a change of the counts need no fence (see sync)"],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];

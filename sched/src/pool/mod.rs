@@ -27,11 +27,12 @@ use std::time::Instant;
 
 use reweave_core::cancel::Token;
 use reweave_core::context::{Agent, Context, Hook};
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex, thread};
 use reweave_core::time::Clock;
 
-use crate::injector::Injector;
+use crate::injector::{From, Injector};
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
@@ -139,19 +140,7 @@ impl Pool {
 
     /// Makes the pool and starts its threads.
     fn start(settings: Builder) -> Result<Self, BuildError> {
-        let shared = Arc::new(Shared {
-            table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
-            made: AtomicUsize::new(0),
-            sleep: Sleep::new(settings.threads / 2),
-            inject: Injector::new(),
-            crew: Crew::new(settings.threads),
-            seats: Mutex::default(),
-            closing: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            started: Clock::real().now(),
-            root: Token::new(),
-            settings,
-        });
+        let shared = Arc::new(Shared::new(settings));
         let pool = Self(shared);
         let threads = pool.threads();
         for started in 0..threads {
@@ -166,6 +155,38 @@ impl Pool {
 }
 
 impl Shared {
+    fn new(settings: Builder) -> Self {
+        Self {
+            table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
+            made: AtomicUsize::new(0),
+            sleep: Sleep::new(settings.threads / 2),
+            inject: Injector::new(),
+            crew: Crew::new(settings.threads),
+            seats: Mutex::default(),
+            closing: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            started: Clock::real().now(),
+            root: Token::new(),
+            settings,
+        }
+    }
+
+    /// With all workers, and no thread that is one.
+    #[cfg(any(reweave_loom, reweave_shuttle))]
+    pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
+        settings.most_threads = settings.threads;
+        let shared = Arc::new(Self::new(settings));
+        for _ in 0..shared.settings.threads {
+            shared.make_worker(&mut shared.seats.lock());
+        }
+        shared
+    }
+
+    /// What tells the pool that a worker blocks.
+    pub(crate) fn hook(this: &Arc<Self>) -> Hook {
+        Hook::new(Compensation(this.clone()))
+    }
+
     /// Puts a thread, which the crew counts already, on a free place.
     fn start_thread(this: &Arc<Self>) -> io::Result<()> {
         let mut seats = this.seats.lock();
@@ -176,7 +197,7 @@ impl Shared {
         let shared = this.clone();
         let agent = Agent::fresh();
         let body = move || {
-            let hook = Hook::new(Compensation(shared.clone()));
+            let hook = Self::hook(&shared);
             let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
             let worker = shared.worker(index).expect("made before its thread");
             agent.run(|| worker.run(hook, shared.clone()));
@@ -248,39 +269,43 @@ impl Shared {
 
     /// Puts a job where any worker may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef) {
-        self.inject.count();
-        self.inject_again(job);
+        self.enter(job, From::Outside);
     }
 
     /// The same with a job that has been taken from another queue.
     pub(crate) fn inject_again(&self, job: JobRef) {
-        self.inject.push(job);
-        self.sleep.call(|| self.wants_another());
-        if self.is_over() {
-            self.turn_away();
+        self.enter(job, From::Queue);
+    }
+
+    fn enter(&self, job: JobRef, from: From) {
+        match self.inject.push(job, from) {
+            Ok(()) => self.sleep.call(|| self.wants_another()),
+            // Too late: whoever brings it ends it.
+            Err(job) => job.run_without_worker(),
         }
     }
 
-    /// Ends the jobs that have come too late.
-    fn turn_away(&self) {
-        while let Some(job) = self.inject.pop() {
-            job.run_without_worker();
-        }
-    }
-
-    /// Whether every job that was ever queued has ended, at some moment during the call.
+    /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
+    /// come meanwhile.
     ///
     /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
     /// the same, they were so at the moment between.
-    fn is_quiet(&self) -> bool {
-        let ended: u64 = self.workers().map(|worker| worker.counters.executed.get()).sum();
-        let queued: u64 = self.workers().map(|worker| worker.counters.queued.get()).sum();
-        ended == queued + self.inject.pushed()
+    fn is_quiet(&self, from_outside: u64) -> bool {
+        let ended = || self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
+        let queued = || self.workers().map(|worker| worker.counters.queued.get()).sum::<u64>();
+        if seeded("pool/count-queued-first") {
+            let queued = queued();
+            return ended() == queued + from_outside;
+        }
+        ended() == queued() + from_outside
     }
 
     /// Ends the threads, if no more will come and all is done.
     pub(crate) fn end_if_done(&self) {
-        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.is_quiet() {
+        if self.closing.load(Ordering::Acquire)
+            && !self.is_over()
+            && self.inject.close_if(|from_outside| self.is_quiet(from_outside))
+        {
             self.over.store(true, Ordering::SeqCst);
             self.sleep.call_all();
         }
@@ -295,12 +320,24 @@ impl Shared {
         })
     }
 
-    /// Lets a spare worker go that has nothing to do. Its place is free then.
+    /// Lets a spare worker go that has nothing to do, if there are enough without it. Then the thread has left it, and its place is free.
     pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
-        if !worker.tasks.is_empty() || !self.crew.dismiss() {
-            return false;
+        let ties = {
+            // Whoever hires after the count below waits for this place.
+            let mut seats = self.seats.lock();
+            if !worker.tasks.is_empty() || !self.crew.dismiss() {
+                return false;
+            }
+            let ties = worker.leave();
+            seats.free.push(worker.index());
+            ties
+        };
+        // This thread was counted as running until now: who lay down meanwhile may have left work to it. The fence of the call is between
+        // our count and the look for sleepers, opposite that of who lay down.
+        if !seeded("pool/dismiss-without-calling") {
+            self.sleep.call(|| self.wants_another());
         }
-        self.seats.lock().free.push(worker.index());
+        drop(ties);
         true
     }
 
@@ -326,7 +363,6 @@ impl Shared {
                 None => break,
             }
         }
-        self.turn_away();
     }
 
     /// The workers that one steals from, the nearest group first, without those that make up for blocked ones.

@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | begin | whoever took an entry, or waits for a closure | `QUEUED`, not `RUNNING` or `ENDED`: to `RUNNING`, `BEGUN`, not `QUEUED` |
 //! | claim | who cancels | the same, if not `BEGUN` |
-//! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue |
+//! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue. If the flag is set already, the word is written as it was |
 //! | suspend | who runs it | `RUNNING`: cleared; with `WOKEN`: to `QUEUED`, and enters it again |
 //! | end | who runs it | sets `ENDED`; with `AWAITED`: wakes the waker. Then wakes the others who wait for the end |
 //! | await | the handle | writes the waker, then sets `AWAITED`, unless `ENDED` |
@@ -27,7 +27,9 @@
 //!
 //! 1. *The body has one owner*: whoever has set `RUNNING`, until the word says otherwise. So has the output, until `ENDED`; then the handle.
 //! 2. *A wake-up is not lost*: it finds the task running and leaves `WOKEN`, which the same step that clears `RUNNING` sees; or it finds it queued,
-//!    and not begun, so that it will be run after; or it queues it.
+//!    and not begun, so that it will be run after; or it queues it. In all cases it writes the word, so that who clears `RUNNING` or begins
+//!    later, by a read-modify-write of the same word, sees what happened before the wake-up. A look alone could find a flag that is
+//!    being cleared, while what happened before is still in a store buffer.
 //! 3. *An entry may be stale*: if the task was begun by another who did not need the entry. Then it finds nothing to begin and goes away.
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
@@ -147,19 +149,34 @@ impl Head {
 
     /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
     pub(super) fn token(&self) -> Token {
-        let mut token = self.token.lock();
-        if let Some((token, _)) = &*token {
-            return token.clone();
+        let made = {
+            let mut token = self.token.lock();
+            if let Some((token, _)) = &*token {
+                return token.clone();
+            }
+            let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
+            *token = Some((made.clone(), None));
+            made
+        };
+        if !self.vtable.is_closure {
+            self.tie(&made);
         }
-        let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
-        let tie = (!self.vtable.is_closure && !self.is_ended()).then(|| {
-            self.state.fetch_or(TIED, Ordering::Relaxed);
-            let this = Reference::new(self);
-            // Should the token be cancelled already, this runs here, under the lock: it takes no lock but those of queues.
-            made.on_cancel(move |_| this.wake())
-        });
-        *token = Some((made.clone(), tie));
         made
+    }
+
+    /// Sees to it that its token wakes it.
+    fn tie(&self, token: &Token) {
+        let this = Reference::new(self);
+        // Outside the lock: should the token be cancelled already, this wakes the task here; and if its pool has ended, ends it.
+        let tie = token.on_cancel(move |_| this.wake());
+        let mut made = self.token.lock();
+        if self.state.fetch_or(TIED, Ordering::AcqRel) & ENDED == 0 {
+            made.as_mut().expect("made by the caller").1 = Some(tie);
+            return;
+        }
+        // `end` has not seen the tie, which would keep the record for ever. Dropped outside the lock, as there.
+        drop(made);
+        drop(tie);
     }
 
     /// Why it is cancelled, if somebody has cancelled it, or what is above it.
@@ -265,12 +282,14 @@ impl Head {
 
     /// Counts a wake-up. Returns whether the caller has to enter the task in a queue.
     fn wake(&self) -> bool {
+        // Written even if it changes nothing (invariant 2).
         let woken = |state: usize| match state {
-            _ if state & (QUEUED | ENDED) != 0 => None,
-            _ if state & RUNNING != 0 => (state & WOKEN == 0).then_some(state | WOKEN),
+            _ if state & ENDED != 0 => None,
+            _ if state & (QUEUED | WOKEN) != 0 => (!seeded("task/wake-without-writing")).then_some(state),
+            _ if state & RUNNING != 0 => Some(state | WOKEN),
             _ => Some(state | QUEUED),
         };
-        self.update(woken).is_ok_and(|before| before & RUNNING == 0)
+        self.update(woken).is_ok_and(|before| before & (QUEUED | RUNNING) == 0)
     }
 
     /// Wakes it.

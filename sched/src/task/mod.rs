@@ -106,6 +106,13 @@ impl Pool {
     }
 }
 
+#[cfg(any(reweave_loom, reweave_shuttle))]
+impl Handle {
+    pub(crate) fn of(pool: Arc<Shared>) -> Self {
+        Self(pool)
+    }
+}
+
 impl Handle {
     /// As [`spawn`](fn@spawn), in this pool.
     pub fn spawn<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> Task<T> {

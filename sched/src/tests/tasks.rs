@@ -307,3 +307,18 @@ fn a_task_awaited_by_hand_is_left_as_it_is() {
     });
     outer.join().unwrap();
 }
+
+#[test]
+fn what_is_cancelled_from_above_after_its_pool_has_ended_can_be_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let above = Token::new();
+    let task = above.run(|| pool.spawn_async(std::future::pending::<()>()));
+    while task.state() != State::Suspended {
+        thread::yield_now();
+    }
+    drop(pool);
+    above.cancel("all");
+    // The token is made just now, below one that is cancelled: that wakes the task, which finds nobody to run it.
+    task.cancel("at last");
+    assert!(matches!(task.join(), Err(Failed::Cancelled(_))));
+}
