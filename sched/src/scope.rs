@@ -36,14 +36,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null};
 
 use reweave_core::cancel::Token;
-use reweave_core::context::{Context, Lazily};
+use reweave_core::context::{Context, HandedOn, Lazily};
 use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, MODELLED, Mutex};
 use reweave_core::trigger::Trigger;
 
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, quietly};
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
 
@@ -149,7 +149,7 @@ impl Group {
             pool: pool.map(NonNull::from),
             pending: AtomicUsize::new(1),
             over: Arc::new(Trigger::new()),
-            around: Context { hook: None, ..Context::current() },
+            around: Context::current(),
             token: Mutex::new(None),
             panic: Mutex::new(None),
         }
@@ -167,7 +167,12 @@ impl Group {
 
     /// One of them has panicked.
     fn fail(&self, panic: Panic) {
-        self.panic.lock().get_or_insert(panic);
+        let later = {
+            let mut first = self.panic.lock();
+            if first.is_some() { Some(panic) } else { first.replace(panic) }
+        };
+        // Outside the lock: it is user code.
+        quietly(|| drop(later));
         self.token().cancel("a job of the same scope has panicked");
     }
 
@@ -217,12 +222,14 @@ impl Group {
 
 impl Lazily for Group {
     fn context(&self) -> Context {
-        Context { cancel: Some(self.token()), hook: Worker::current().map(Worker::hook), ..self.around.clone() }
+        let handed_on = HandedOn::Given(self.around.handed_on.token(&self.around.cancel));
+        let hook = Worker::current().map(Worker::hook).or_else(|| self.around.hook.clone());
+        Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
     }
 
     /// A task that is spawned in a scope and goes on by itself is no part of it.
     fn handed_on(&self) -> Context {
-        self.around.clone()
+        Context { cancel: self.around.handed_on.token(&self.around.cancel), hook: None, ..self.around.clone() }
     }
 }
 

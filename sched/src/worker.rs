@@ -67,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
     pub(crate) pending: Pending,
+    /// The owner's: how many announcements that it blocks are open.
+    blocks: Cell<u32>,
     /// The owner's: counts of the scope that it works for.
     pub(crate) credit: Credit,
     /// The owner's, as long as a thread runs as this worker: what tells the pool that it blocks, and the pool itself.
@@ -95,6 +97,7 @@ impl Worker {
             hungry: CachePadded::new(AtomicBool::new(false)),
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
+            blocks: Cell::new(0),
             credit: Credit::new(),
             ties: RefCell::new(None),
             // Any number but 0, and others for others.
@@ -194,7 +197,24 @@ impl Worker {
         if job.group() == group {
             return Some(job);
         }
+        if job.group().is_null() {
+            // A task that was spawned meanwhile may hide the group's: it can wait its turn.
+            self.pool().inject_again(job);
+            return self.newest_of(group);
+        }
         // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
+        self.put(job);
+        None
+    }
+
+    /// Takes the newest task, if it is this one.
+    pub(crate) fn take_newest(&self, ours: &JobRef) -> Option<JobRef> {
+        // SAFETY: this thread is the worker.
+        let job = unsafe { self.tasks.pop() }?;
+        if job == *ours {
+            self.counters.executed.add(1);
+            return Some(job);
+        }
         self.put(job);
         None
     }
@@ -239,11 +259,24 @@ impl Worker {
         Some(job)
     }
 
+    /// It is about to block; whether it was not about to already: announcements nest.
+    pub(crate) fn blocks(&self) -> bool {
+        self.blocks.replace(self.blocks.get() + 1) == 0
+    }
+
+    /// It goes on; whether that was the last announcement that was open.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.blocks.set(self.blocks.get() - 1);
+        self.blocks.get() == 0
+    }
+
     /// It has no job from now on, or is blocked.
     pub(crate) fn rests(&self) {
         // In this order, so that a reader in between counts the time once or not at all.
-        let since = self.counters.busy_since.take();
-        self.counters.busy_ns.add(self.pool().now() - since);
+        match self.counters.busy_since.take() {
+            0 => {}
+            since => self.counters.busy_ns.add(self.pool().now() - since),
+        }
     }
 
     /// It has a job from now on, and is not blocked.

@@ -49,7 +49,7 @@ impl Crew {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let (threads, blocked) = split(state);
-            if threads - blocked >= self.threads || threads >= most {
+            if threads.saturating_sub(blocked) >= self.threads || threads >= most {
                 return false;
             }
             match self.state.compare_exchange(state, state + THREAD, Ordering::AcqRel, Ordering::Relaxed) {
@@ -64,7 +64,7 @@ impl Crew {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let (threads, blocked) = split(state);
-            if threads - blocked <= self.threads {
+            if threads.saturating_sub(blocked) <= self.threads {
                 return false;
             }
             match self.state.compare_exchange(state, state - THREAD, Ordering::AcqRel, Ordering::Relaxed) {
@@ -91,7 +91,7 @@ impl Compensation {
 
 impl BlockingHook for Compensation {
     fn block(&self) {
-        if let Some(worker) = self.worker() {
+        if let Some(worker) = self.worker().filter(|worker| worker.blocks()) {
             worker.rests();
             worker.share_all();
             Shared::block(&self.0);
@@ -99,7 +99,7 @@ impl BlockingHook for Compensation {
     }
 
     fn unblock(&self) {
-        if let Some(worker) = self.worker() {
+        if let Some(worker) = self.worker().filter(|worker| worker.goes_on()) {
             self.0.crew.state.fetch_sub(BLOCKED, Ordering::AcqRel);
             worker.works();
         }

@@ -359,7 +359,8 @@ impl Shared {
             // Outside the lock: a thread that ends may want it.
             let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
             match thread {
-                Some(thread) => drop(thread.join()),
+                // Another pool may have to make up for this wait.
+                Some(thread) => drop(blocking(|| thread.join())),
                 None => break,
             }
         }
