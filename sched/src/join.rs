@@ -244,6 +244,9 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         // SAFETY: the thief's, until it is done.
         half.result.with_mut(|place| unsafe { (*place).write(result) });
         done.signal(0);
+        if seeded("join/touch-after-done") {
+            half.result.with(|_| ());
+        }
     }
 }
 
@@ -418,7 +421,7 @@ impl Worker {
         };
         self.counters.stolen.add(1);
         // After the theft: had the thief begun with something else before, this would be done.
-        if part.is_done() {
+        if part.is_done() && !seeded("join/leapfrog-without-looking") {
             pool.inject_again(job);
             return None;
         }
