@@ -250,6 +250,9 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         // SAFETY: the thief's, until it is done.
         half.result.with_mut(|place| unsafe { (*place).write(result) });
         done.signal(DONE);
+        if seeded("join/touch-after-done") {
+            half.result.with(|_| ());
+        }
     }
 }
 
@@ -447,7 +450,7 @@ impl Worker {
         };
         self.counters.stolen.add(1);
         // After the theft: had the thief begun with something else before, this would be done.
-        if part.is_done() {
+        if part.is_done() && !seeded("join/leapfrog-without-looking") {
             // SAFETY: only halves stand in that deque, and this one was taken out of it just now.
             unsafe { give_back(&job) };
             return None;

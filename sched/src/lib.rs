@@ -14,7 +14,6 @@ pub mod deque;
 mod injector;
 mod job;
 pub mod join;
-#[cfg(any(reweave_loom, reweave_shuttle))]
 #[doc(hidden)]
 pub mod kernel;
 pub mod pool;

@@ -40,7 +40,7 @@ use reweave_core::context::{Context, HandedOn, Lazily};
 use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, MODELLED, Mutex};
+use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell};
 use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef, quietly};
@@ -77,6 +77,7 @@ pub fn scope<'env, T>(body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>)
     let result = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(&scope.group, || body(&scope))));
     let result = result.map_err(|panic| scope.group.fail(panic)).ok();
     scope.group.wait(worker);
+    scope.group.presence.with_mut(|_| ());
     if let Some(panic) = scope.group.panic.lock().take() {
         resume_unwind(panic);
     }
@@ -136,6 +137,8 @@ pub(crate) struct Group {
     token: Mutex<Option<Token>>,
     /// The first panic.
     panic: Mutex<Option<Panic>>,
+    /// Nothing: written when the group goes, so that the checkers see who looks at it at the same time.
+    presence: UnsafeCell<()>,
 }
 
 // SAFETY: the pool outlives the scope: its worker waits for it, or it is the global one. Everything else is Sync by itself.
@@ -152,6 +155,7 @@ impl Group {
             around: Context::current(),
             token: Mutex::new(None),
             panic: Mutex::new(None),
+            presence: UnsafeCell::new(()),
         }
     }
 
@@ -190,12 +194,12 @@ impl Group {
 
     /// So many that are not the body have ended. The group may be gone afterwards (invariant 2).
     fn end_jobs(&self, ended: usize) {
-        let early = seeded("scope/touch-after-end").then(|| self.over.clone());
         if self.end(ended) {
             let over = self.over.clone();
             over.signal(0);
+        } else if seeded("scope/touch-after-end") {
+            self.presence.with(|_| ());
         }
-        drop(early);
     }
 
     /// The body has ended: waits for the jobs.
@@ -255,6 +259,11 @@ impl<F: FnOnce() + Send> Spawned<F> {
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
         let body = this.body;
+        if seeded("scope/end-before-body") {
+            group.end_jobs(1);
+            drop(catch_unwind(AssertUnwindSafe(body)));
+            return;
+        }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
             group.fail(panic);
         }

@@ -333,7 +333,6 @@ impl Worker {
     }
 
     /// Looks for a job once, everywhere.
-    #[cfg(any(reweave_loom, reweave_shuttle))]
     pub(crate) fn look(&self) -> Option<JobRef> {
         self.own().or_else(|| self.steal())
     }

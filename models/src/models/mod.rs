@@ -10,13 +10,17 @@ pub mod channel;
 pub mod declarations;
 pub mod deque;
 pub mod event;
+pub mod join;
 pub mod linearizability;
 pub mod lock;
+pub mod pool;
 pub mod promise;
 pub mod reclaim;
+pub mod scope;
 pub mod sleep;
 pub mod stm;
 pub mod sync;
+pub mod task;
 pub mod team;
 pub mod time;
 pub mod trigger;
@@ -169,6 +173,10 @@ pub static ALL: &[Component] = &[
         waived: &[],
         trusted: &["on x86-64: that the looks behind a change of the counts need no fence (see sync)"],
     },
+    Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
+    Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
+    Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
+    Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];
 

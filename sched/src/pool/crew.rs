@@ -5,6 +5,7 @@
 //! then finds a sleeper to call.
 
 use reweave_core::context::BlockingHook;
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, fence_after_rmw};
 
@@ -93,7 +94,9 @@ impl BlockingHook for Compensation {
     fn block(&self) {
         if let Some(worker) = self.worker().filter(|worker| worker.blocks()) {
             worker.rests();
-            worker.share_all();
+            if !seeded("pool/block-without-sharing") {
+                worker.share_all();
+            }
             Shared::block(&self.0);
         }
     }
@@ -140,14 +143,17 @@ impl Shared {
     /// A worker is about to block.
     fn block(this: &Arc<Self>) {
         this.crew.state.fetch_add(BLOCKED, Ordering::AcqRel);
-        if this.crew.hire(this.settings.most_threads) && Self::start_thread(this).is_err() {
+        if !seeded("pool/block-without-hiring")
+            && this.crew.hire(this.settings.most_threads)
+            && Self::start_thread(this).is_err()
+        {
             // The system refuses it: the pool goes on with those it has.
             this.crew.never_started(1);
         }
         // Work may have been left to this worker: whoever made it saw enough of them running. The fence is between our count and the
         // look for work, opposite that of the maker between its push and its look at the counts.
         fence_after_rmw();
-        if this.wants_another() {
+        if this.wants_another() && !seeded("pool/block-without-calling") {
             this.sleep.call(|| this.wants_another());
         }
     }

@@ -172,7 +172,6 @@ impl Shared {
     }
 
     /// With all workers, and no thread that is one.
-    #[cfg(any(reweave_loom, reweave_shuttle))]
     pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
         settings.most_threads = settings.threads;
         let shared = Arc::new(Self::new(settings));

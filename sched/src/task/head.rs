@@ -219,7 +219,7 @@ impl Head {
 
     /// The same, and the waker is dropped, if that is the handle's.
     pub(super) fn forget_waker(&self) {
-        if self.leave() {
+        if self.leave() || seeded("task/forget-anyway") {
             // SAFETY: the handle's (invariant 4).
             drop(self.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
         }
@@ -311,7 +311,8 @@ impl Head {
         // SAFETY: by the contract.
         let head = unsafe { this.as_ref() };
         // Release: what was done with it is done; acquire: by all, for the last.
-        if head.references.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let order = if seeded("task/relaxed-release") { Ordering::Relaxed } else { Ordering::AcqRel };
+        if head.references.fetch_sub(1, order) == 1 {
             // SAFETY: no reference is left.
             unsafe { (head.vtable.free)(this) }
         }

@@ -106,7 +106,6 @@ impl Pool {
     }
 }
 
-#[cfg(any(reweave_loom, reweave_shuttle))]
 impl Handle {
     pub(crate) fn of(pool: Arc<Shared>) -> Self {
         Self(pool)

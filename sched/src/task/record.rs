@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use reweave_core::cancel::Cancelled;
+use reweave_core::seeded;
 use reweave_core::sync::{Arc, UnsafeCell};
 
 use super::Failed;
@@ -146,6 +147,9 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
             }
             Ok(()) => (output, how),
         };
+        if seeded("task/end-before-output") {
+            self.head.end(how);
+        }
         // SAFETY: as above.
         self.stage.with_mut(|stage| unsafe { *stage = Stage::Output(output) });
         self.head.end(how);

@@ -1,0 +1,189 @@
+//! Joins: a half that is taken back against one that is stolen, halves of stolen halves, panics of both.
+//!
+//! The pool is a [`Kernel`] of two workers, of which the first is told that somebody is hungry, so that it shares. Halves
+//! write to instrumented cells that are read behind the join.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use reweave_core::cancel::{Token, current};
+use reweave_core::context::Agent;
+use reweave_core::sync::{Arc, UnsafeCell, Unseen, thread};
+use reweave_sched::join;
+use reweave_sched::kernel::Kernel;
+
+use crate::{Model, Run, Seeded, cover};
+
+/// The models of joins.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "back-or-stolen",
+        property: "a shared half is run once, here or there, and seen from behind the join",
+        runs: &[
+            Run::loom_bounded(3),
+            Run::loom_bounded(4).deep().may_be_cut_off("not seen to end in a minute"),
+            Run::shuttle_pct(3, 5_000),
+        ],
+        covers: &["taken back", "stolen"],
+        seeded: &[
+            Seeded { bug: "join/done-before-result", run: Run::loom_bounded(2), expect: "Causality violation" },
+            Seeded { bug: "join/touch-after-done", run: Run::loom_bounded(2), expect: "Causality violation" },
+        ],
+        body: back_or_stolen,
+    },
+    Model {
+        name: "panics",
+        property: "a panic of either half goes on behind the join, and the first's before the second's",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["the first alone", "both"],
+        seeded: &[Seeded { bug: "join/done-before-result", run: Run::loom_bounded(1), expect: "Causality violation" }],
+        body: panics,
+    },
+    Model {
+        name: "leapfrog",
+        property: "whoever waits for a stolen half runs halves of that half, and nothing else",
+        runs: &[
+            Run::loom_bounded(2),
+            Run::loom_bounded(3).deep().may_be_cut_off("not seen to end in a minute"),
+            Run::shuttle_pct(3, 10_000),
+        ],
+        covers: &["helped", "alone"],
+        seeded: &[Seeded { bug: "join/leapfrog-without-looking", run: Run::loom_bounded(2), expect: "a stranger" }],
+        body: leapfrog,
+    },
+];
+
+/// What a half writes.
+struct Desk(UnsafeCell<u32>);
+
+// SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
+unsafe impl Sync for Desk {}
+
+impl Desk {
+    fn new() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    fn write(&self) {
+        // SAFETY: reported if not.
+        self.0.with_mut(|desk| unsafe { *desk += 1 });
+    }
+
+    fn check(&self) {
+        // SAFETY: reported if not.
+        assert_eq!(self.0.with(|desk| unsafe { *desk }), 1, "the half has run once");
+    }
+}
+
+/// A kernel of two, of whom the first is to share.
+fn hungry() -> Arc<Kernel> {
+    let kernel = Arc::new(Kernel::new(2));
+    kernel.feed(0);
+    kernel
+}
+
+/// Another thread, as the second worker.
+fn another(kernel: &Arc<Kernel>, looks: usize) -> thread::JoinHandle<()> {
+    let kernel = kernel.clone();
+    thread::spawn(move || {
+        kernel.work(1, |desk| {
+            for _ in 0..looks {
+                desk.work_once();
+            }
+        });
+    })
+}
+
+fn back_or_stolen() {
+    let kernel = hungry();
+    let other = another(&kernel, 1);
+    kernel.work(0, |_| {
+        let here = Agent::current();
+        let token = Token::new();
+        let desk = Desk::new();
+        let (first, second) = token.run(|| {
+            join(
+                || 1,
+                || {
+                    desk.write();
+                    cover(if Agent::current() == here { "taken back" } else { "stolen" });
+                    current().expect("it has the context of the join").id()
+                },
+            )
+        });
+        assert_eq!((first, second), (1, token.id()));
+        desk.check();
+    });
+    other.join().unwrap();
+}
+
+fn panics() {
+    let kernel = hungry();
+    let other = another(&kernel, 1);
+    kernel.work(0, |_| {
+        let desk = Desk::new();
+        let ran = Unseen::new(false);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            join(
+                || resume_unwind(Box::new("first")),
+                || {
+                    desk.write();
+                    ran.with(|ran| *ran = true);
+                    resume_unwind(Box::new("second"))
+                },
+            )
+        }));
+        let panic = outcome.map(|((), ())| ()).expect_err("both panic");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"first"), "the first's panic is the one");
+        if ran.with(|ran| *ran) {
+            desk.check();
+            cover("both");
+        } else {
+            cover("the first alone");
+        }
+    });
+    other.join().unwrap();
+}
+
+/// The first worker joins; the second steals the half, joins in it, and joins again afterwards, on its own account.
+fn leapfrog() {
+    let kernel = hungry();
+    kernel.feed(1);
+    let main = Agent::current();
+    // Whether the first worker waits, so that it is to run nothing but what it waits for.
+    let waiting = Unseen::new(false);
+    let other = thread::spawn({
+        let (kernel, waiting) = (kernel.clone(), waiting.clone());
+        move || {
+            kernel.work(1, |desk| {
+                if !desk.work_once() {
+                    return;
+                }
+                kernel.feed(1);
+                let stranger = || {
+                    let here = Agent::current() == main && waiting.with(|waiting| *waiting);
+                    assert!(!here, "a stranger was run by one who waits");
+                };
+                join(|| (), stranger);
+            });
+        }
+    });
+    kernel.work(0, |desk| {
+        let (mine, other) = (Desk::new(), Desk::new());
+        let half = || {
+            let stolen = Agent::current() != main;
+            waiting.with(|waiting| *waiting = stolen);
+            let part = || {
+                other.write();
+                cover(if stolen && Agent::current() == main { "helped" } else { "alone" });
+            };
+            join(|| mine.write(), part);
+        };
+        join(|| (), half);
+        waiting.with(|waiting| *waiting = false);
+        mine.check();
+        other.check();
+        // A stranger that went to the injector.
+        desk.work_once();
+    });
+    other.join().unwrap();
+}
