@@ -431,7 +431,7 @@ impl Worker {
             if let Some(job) = helps.then(|| self.leapfrog(part)).flatten() {
                 self.execute(job);
                 // What it spawned into a scope may be all that is awaited now, and the scope waits for our counts.
-                self.credit.give_back();
+                self.settle();
                 spin = Spin::new();
             } else if !spin.pause() {
                 self.sleep_until_done(part);

@@ -250,9 +250,7 @@ impl Worker {
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end: it has left the worker then.
     #[cold]
     fn idle(&self) -> Option<JobRef> {
-        if !seeded("scope/keep-credit") {
-            self.credit.give_back();
-        }
+        self.settle();
         self.rests();
         let job = self.idle_about()?;
         self.works();
@@ -330,6 +328,13 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Gives back what it holds of the scope that it worked for, before it does anything else.
+    pub(crate) fn settle(&self) {
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back();
+        }
     }
 
     /// Looks for a job once, everywhere.
