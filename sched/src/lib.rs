@@ -31,7 +31,7 @@ mod worker;
 mod tests;
 
 pub use join::join;
-pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce};
+pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
 pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};

@@ -1,4 +1,4 @@
-//! Parallel operations on many items: map, filter, reduce, do.
+//! Parallel operations on many items: map, filter, reduce, do; over slices, iterators and channels.
 //!
 //! | | from | to |
 //! |---|---|---|
@@ -7,6 +7,8 @@
 //! | [`par_reduce`] | items | one value |
 //! | [`par_for`] | items | nothing: something is done with each |
 //! | [`par_map_iter`] | what an iterator yields | results, in the order of the items |
+//! | [`stream_map`] | what a channel brings | results in a channel, as they are ready |
+//! | [`Pipeline`] | what a channel brings | the same, through several stages |
 //!
 //! [`Items`] are slices, shared or exclusive, ranges of indices, and what is [drained](drain()) from a vector. Options, such as how many may
 //! be in work at the same time, how long one may take, who is told how many are done, and errors as values, are those of [`Par`].
@@ -32,6 +34,7 @@
 //! | `divide` | how work is divided |
 //! | `items` | what can be divided |
 //! | `map`, `fold`, `pull` | the operations on slices and iterators |
+//! | `stream`, `pipeline` | the operations on channels |
 //! | `options`, `watch`, `error` | limits, cancellation, progress, errors as values |
 
 mod divide;
@@ -40,12 +43,16 @@ mod fold;
 mod items;
 mod map;
 mod options;
+mod pipeline;
 mod pull;
+mod stream;
 mod watch;
 
 pub use error::ItemError;
 pub use items::{Drain, IntoItems, Items, drain};
 pub use options::Par;
+pub use pipeline::Pipeline;
+pub use stream::{stream_map, try_stream_map};
 
 /// What `f` makes of each item, in the order of the items.
 ///

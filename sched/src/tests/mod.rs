@@ -3,5 +3,6 @@
 mod joins;
 mod par_laws;
 mod par_limits;
+mod par_streams;
 mod scopes;
 mod tasks;
