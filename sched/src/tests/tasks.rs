@@ -322,3 +322,15 @@ fn what_is_cancelled_from_above_after_its_pool_has_ended_can_be_cancelled() {
     task.cancel("at last");
     assert!(matches!(task.join(), Err(Failed::Cancelled(_))));
 }
+
+#[test]
+fn what_comes_after_a_pool_that_was_dropped_inside_is_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let handle = pool.handle();
+    handle.spawn(move || drop(pool)).join().unwrap();
+    // Until its thread has found that nothing is left to do.
+    while handle.spawn(|| 7).join().is_ok() {
+        thread::yield_now();
+    }
+    assert!(matches!(handle.spawn(|| 7).join(), Err(Failed::Cancelled(_))));
+}
