@@ -314,17 +314,18 @@ impl Worker {
     /// Looks around for a while.
     fn search(&self) -> Option<JobRef> {
         for round in 0..ROUNDS {
+            // Only between two looks.
+            match round {
+                0 => {}
+                1..=BURSTS => (0..1 << (round - 1)).for_each(|_| hint::spin_loop()),
+                _ => thread::yield_now(),
+            }
             let job = self.own().or_else(|| self.steal());
             if job.is_some() {
                 return job;
             }
             if self.pool().is_over() {
                 return None;
-            }
-            if round < BURSTS {
-                (0..1 << round).for_each(|_| hint::spin_loop());
-            } else {
-                thread::yield_now();
             }
         }
         None

@@ -404,3 +404,15 @@ fn destructors_that_panic_harm_nobody_else() {
     drop(pool.spawn(|| std::panic::panic_any(Loud)));
     assert_eq!(pool.spawn(|| 4).join().unwrap(), 4);
 }
+
+#[test]
+fn what_comes_after_a_pool_that_was_dropped_inside_is_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let handle = pool.handle();
+    handle.spawn(move || drop(pool)).join().unwrap();
+    // Until its thread has found that nothing is left to do.
+    while handle.spawn(|| 7).join().is_ok() {
+        thread::yield_now();
+    }
+    assert!(matches!(handle.spawn(|| 7).join(), Err(Failed::Cancelled(_))));
+}
