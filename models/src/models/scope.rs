@@ -36,11 +36,7 @@ pub const MODELS: &[Model] = &[
         property: "a scope waits for the jobs of its jobs",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran here", "ran there"],
-        seeded: &[Seeded {
-            bug: "scope/end-before-body",
-            run: Run::shuttle_pct(3, 5_000),
-            expect: "left before its job",
-        }],
+        seeded: &[Seeded { bug: "scope/end-before-body", run: Run::loom_bounded(2), expect: "left before its job" }],
         body: job_of_a_job,
     },
     Model {
