@@ -121,7 +121,7 @@ impl Slots {
         let mut free = self.0.load(Ordering::Relaxed);
         while free > 0 {
             // Acquire pairs with the release of the drop: whoever has the slot comes after who had it.
-            match self.0.compare_exchange_weak(free, free - 1, Ordering::Acquire, Ordering::Relaxed) {
+            match self.0.compare_exchange(free, free - 1, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return Some(Slot(self)),
                 Err(now) => free = now,
             }
