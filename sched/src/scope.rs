@@ -210,7 +210,7 @@ impl Group {
             }
         }
         let credit = worker.map_or(0, |worker| worker.credit.take(self));
-        if self.end(1 + credit) || seeded("scope/leave-early") {
+        if self.end(1 + credit) {
             return;
         }
         // All that is left is elsewhere.
@@ -259,7 +259,7 @@ impl<F: FnOnce() + Send> Spawned<F> {
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
         let body = this.body;
-        if seeded("scope/end-before-body") {
+        if seeded("scope/leave-early") {
             group.end_jobs(1);
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
