@@ -153,6 +153,12 @@ impl Ring {
         Box::into_raw(Box::new(Self { places, previous }))
     }
 
+    /// How many items there is room for.
+    #[inline]
+    fn room(&self) -> isize {
+        self.places.len() as isize + isize::from(seeded("deque/overwrite-oldest"))
+    }
+
     /// The place of an item.
     #[inline]
     fn place(&self, number: isize) -> &AtomicPtr<()> {
@@ -184,7 +190,7 @@ impl<T: Word> Deque<T> {
         // Relaxed: written by the owner only.
         // SAFETY: the ring in use lives as long as the deque.
         let mut ring = unsafe { &*self.ring.load(Ordering::Relaxed) };
-        if bottom - self.top_seen.get() >= ring.places.len() as isize {
+        if bottom - self.top_seen.get() >= ring.room() {
             ring = self.make_room(bottom, ring);
         }
         ring.place(bottom).store(item.into_word().as_ptr(), Ordering::Relaxed);
@@ -199,10 +205,11 @@ impl<T: Word> Deque<T> {
         // Acquire: a place is used again only after the thief that raised `top` above it has read it.
         let top = self.top.load(Ordering::Acquire);
         self.top_seen.set(top);
-        if bottom - top < ring.places.len() as isize {
+        if bottom - top < ring.room() {
             return ring;
         }
-        let larger = Ring::new(2 * ring.places.len(), std::ptr::from_ref(ring).cast_mut());
+        // The pointer itself, and not one made of the reference: the ring will be freed by it.
+        let larger = Ring::new(2 * ring.places.len(), self.ring.load(Ordering::Relaxed));
         // SAFETY: just made.
         let copy = unsafe { &*larger };
         for number in top..bottom {
@@ -212,7 +219,8 @@ impl<T: Word> Deque<T> {
             }
         }
         // Release publishes the copies.
-        self.ring.store(larger, Ordering::Release);
+        let order = if seeded("deque/relaxed-grow") { Ordering::Relaxed } else { Ordering::Release };
+        self.ring.store(larger, order);
         copy
     }
 
@@ -227,10 +235,8 @@ impl<T: Word> Deque<T> {
         if bottom < self.top.load(Ordering::Relaxed) {
             return None;
         }
-        if seeded("deque/pop-without-fence") {
-            self.bottom.store(bottom, Ordering::Relaxed);
-        } else {
-            self.bottom.swap(bottom, Ordering::AcqRel);
+        self.bottom.swap(bottom, Ordering::AcqRel);
+        if !seeded("deque/pop-without-fence") {
             fence_after_rmw();
         }
         let top = self.top.load(Ordering::Relaxed);
@@ -256,17 +262,26 @@ impl<T: Word> Deque<T> {
     /// Takes the oldest item. For any thread, the owner too.
     pub fn steal(&self) -> Steal<T> {
         let top = self.top.load(Ordering::Acquire);
-        fence_after_load();
+        if !seeded("deque/steal-without-fence") {
+            fence_after_load();
+        }
         // Acquire pairs with the release of the push.
-        let bottom = self.bottom.load(Ordering::Acquire);
+        let order = if seeded("deque/steal-relaxed") { Ordering::Relaxed } else { Ordering::Acquire };
+        let bottom = self.bottom.load(order);
         if top >= bottom {
             return Steal::Empty;
         }
         // Acquire pairs with the release of `make_room`.
         // SAFETY: a ring that has been shown is kept (invariant 4).
-        let word = unsafe { &*self.ring.load(Ordering::Acquire) }.place(top).load(Ordering::Relaxed);
-        if !self.raise_top(top) {
+        let place = unsafe { &*self.ring.load(Ordering::Acquire) }.place(top);
+        let mut word = place.load(Ordering::Relaxed);
+        if seeded("deque/steal-without-contest") {
+            self.top.store(top + 1, Ordering::Release);
+        } else if !self.raise_top(top) {
             return Steal::Lost;
+        }
+        if seeded("deque/read-after-raise") {
+            word = place.load(Ordering::Relaxed);
         }
         // SAFETY: the item is ours (invariant 1), and was pushed here (invariant 3).
         Steal::Taken(unsafe { Self::item(word) })
@@ -286,7 +301,8 @@ impl<T: Word> Deque<T> {
 
     /// Contends for the item of this number.
     fn raise_top(&self, top: isize) -> bool {
-        // Release pairs with the acquire in `make_room`; acquire, so that a thief's next steps come after it has taken the item.
+        // Release pairs with the acquire in `make_room` and in `len`; acquire, so that a thief's next steps come after it has
+        // taken the item.
         self.top.raise(top, Ordering::AcqRel)
     }
 
@@ -298,11 +314,18 @@ impl<T: Word> Deque<T> {
         unsafe { T::from_word(word) }
     }
 
-    /// How many items there are, at some moment during the call if nobody changes them meanwhile. Two loads.
+    /// How many items there are, if nobody changes them meanwhile. Otherwise it may be too many; it is zero only if at some
+    /// moment during the call every item had been taken or was being taken. Two loads.
     #[inline]
     pub fn len(&self) -> usize {
+        if seeded("deque/bottom-first") {
+            let bottom = self.bottom.load(Ordering::Relaxed);
+            return usize::try_from(bottom - self.top.load(Ordering::Relaxed)).unwrap_or(0);
+        }
+        // `top` first, as a thief does: read second, it may have passed the `bottom` that was read, with items there all the
+        // time. Acquire, so that `bottom` is not older than the `top` that was read; it pairs with the release in `raise_top`.
+        let top = self.top.load(Ordering::Acquire);
         let bottom = self.bottom.load(Ordering::Relaxed);
-        let top = self.top.load(Ordering::Relaxed);
         usize::try_from(bottom - top).unwrap_or(0)
     }
 

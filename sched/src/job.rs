@@ -3,6 +3,7 @@
 //! A job is the first field of something larger (half of a `join` on its owner's stack, a task on the heap) and says by a
 //! function pointer how that is run. So a queue's item is one word, whatever it is.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null};
 
 use crate::deque::Word;
@@ -68,6 +69,11 @@ impl JobRef {
         unsafe { (self.0.as_ref().run)(self.0, None) }
     }
 
+    /// Where it is.
+    pub(crate) fn address(&self) -> NonNull<Job> {
+        self.0
+    }
+
     /// The group that it is known to belong to.
     pub(crate) fn group(&self) -> *const () {
         // SAFETY: it has not been run yet.
@@ -83,5 +89,12 @@ unsafe impl Word for JobRef {
 
     unsafe fn from_word(word: NonNull<()>) -> Self {
         Self(word.cast())
+    }
+}
+
+/// Runs user code whose panic harms nobody else, such as a destructor. What it panics with is not dropped: that might panic again.
+pub(crate) fn quietly(user_code: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(user_code)) {
+        std::mem::forget(panic);
     }
 }

@@ -30,7 +30,7 @@
 //! that ran anything else could run something that wants a lock which the waiting computation holds, below it on the same stack.
 //! By (3) the deque of halves of a thief is empty when it begins a stolen half; so all that is in it while it runs that one was
 //! made by it. That the thief still ran it when another half was taken from its deque is known by looking at the trigger *afterwards*.
-//! If it has been signalled, the half may be a stranger, and goes to the injector. With nothing to help with, the worker sleeps, which
+//! If it has been signalled, the half may be a stranger, and is given back to its owner, who will have to wait for it: by the same trigger, with another token. With nothing to help with, the worker sleeps, which
 //! its pool hears and makes up for with another thread.
 //!
 //! # Costs, on x86-64
@@ -51,7 +51,7 @@ use reweave_core::context::{Context, Mark};
 use reweave_core::event::{self, Awaits, Enders, Limits, Spin};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, UnsafeCell};
+use reweave_core::sync::{Arc, UnsafeCell, thread};
 use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef};
@@ -113,7 +113,8 @@ impl Worker {
     #[inline]
     fn join<A, B>(&self, first: impl FnOnce() -> A, second: impl FnOnce() -> B + Send) -> (A, B) {
         let half = Half::new(second);
-        self.pending.push(&half.link);
+        // By the address of the whole: whoever runs it gets there from its link.
+        self.pending.push(std::ptr::from_ref(&half).cast());
         if self.hungry.load(Ordering::Relaxed) {
             self.share();
         }
@@ -139,23 +140,28 @@ impl Worker {
 
     /// Shares the oldest private half; `false` if there is none.
     fn share_oldest(&self) -> bool {
-        let Some(link) = self.pending.oldest_private() else { return false };
+        let Some(address) = self.pending.oldest_private() else { return false };
         // SAFETY: a link on the list is part of a half on the stack (invariant 1).
-        let link = unsafe { link.as_ref() };
+        let link = unsafe { address.as_ref() };
         let context = Context::marked(link.mark.get()).unwrap_or_default();
         link.part.set(Box::into_raw(Box::new(Part {
             done: Arc::new(Trigger::new()),
             thief: AtomicUsize::new(NOBODY),
             context: UnsafeCell::new(Some(context)),
         })));
-        self.pending.set_shared(link);
+        self.pending.set_shared(address.as_ptr());
         self.counters.shared.add(1);
         self.counters.queued.add(1);
         // SAFETY: this thread is the worker; the half stays until it has been run or taken back (invariant 1).
-        unsafe { self.halves.push(JobRef::new(NonNull::from(&link.job))) };
+        unsafe { self.halves.push(JobRef::new(address.cast())) };
         true
     }
 }
+
+/// What a thief signals: the result is there.
+const DONE: usize = 0;
+/// Or: the owner is to run it.
+const GIVEN_BACK: usize = 1;
 
 /// No worker.
 const NOBODY: usize = usize::MAX;
@@ -239,11 +245,11 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
             body()
         }));
         if seeded("join/done-before-result") {
-            done.signal(0);
+            done.signal(DONE);
         }
         // SAFETY: the thief's, until it is done.
         half.result.with_mut(|place| unsafe { (*place).write(result) });
-        done.signal(0);
+        done.signal(DONE);
         if seeded("join/touch-after-done") {
             half.result.with(|_| ());
         }
@@ -276,14 +282,15 @@ impl Pending {
     }
 
     #[inline]
-    fn push(&self, link: &Link) {
+    fn push(&self, link: *const Link) {
         let mut newest = self.newest.get();
         if newest.is_null() {
             newest = &self.root;
         }
         // SAFETY: the root is this list's, and every other link is of a half on the stack (invariant 1 of the module).
         unsafe { &*newest }.newer.set(link);
-        link.older.set(newest);
+        // SAFETY: the caller's.
+        unsafe { &*link }.older.set(newest);
         self.newest.set(link);
     }
 
@@ -311,7 +318,7 @@ impl Pending {
     }
 
     /// The oldest private one has become shared.
-    fn set_shared(&self, link: &Link) {
+    fn set_shared(&self, link: *const Link) {
         self.newest_shared.set(link);
     }
 }
@@ -350,16 +357,24 @@ impl<F: FnOnce() -> T + Send, T> Both<'_, F, T> {
             Some(job) => {
                 // SAFETY: the half stays until it has been run.
                 let ours = unsafe { JobRef::new(NonNull::from(&half.link.job)) };
-                debug_assert_eq!(job, ours, "the newest shared half is the newest half");
+                // A coroutine that is suspended within a join and goes on elsewhere would break this.
+                assert_eq!(job, ours, "the newest shared half is the newest half");
                 worker.counters.executed.add(1);
                 // SAFETY: taken out of the deque just now.
                 Ok(unsafe { half.take_body() })
             }
             None => {
                 // SAFETY: it is shared, and its part is freed below.
-                worker.wait_for(unsafe { &*half.link.part.get() });
-                // SAFETY: it is done: the thief has written it, and is away.
-                Err(half.result.with_mut(|result| unsafe { (*result).assume_init_read() }))
+                let part = unsafe { &*half.link.part.get() };
+                worker.wait_for(part);
+                if part.done.signalled() == Some(GIVEN_BACK) {
+                    worker.counters.executed.add(1);
+                    // SAFETY: whoever had it has not touched it, and is away.
+                    Ok(unsafe { half.take_body() })
+                } else {
+                    // SAFETY: it is done: the thief has written it, and is away.
+                    Err(half.result.with_mut(|result| unsafe { (*result).assume_init_read() }))
+                }
             }
         };
         worker.pending.pop(&half.link);
@@ -396,13 +411,27 @@ impl Part {
     }
 }
 
+/// Gives a half back to its owner, which has not been run and will not be touched any more.
+///
+/// # Safety
+/// The job is that of a half, and the caller has taken it out of a deque.
+unsafe fn give_back(job: &JobRef) {
+    // SAFETY: by the contract; the job is the first field of the link, which stays until the signal.
+    let done = unsafe { &*job.address().cast::<Link>().as_ref().part.get() }.done.clone();
+    done.signal(GIVEN_BACK);
+}
+
 impl Worker {
     /// Waits until a stolen half is done, and helps its thief meanwhile.
     fn wait_for(&self, part: &Part) {
         let mut spin = Spin::new();
+        // Whoever unwinds runs nothing for others: they would find the thread panicking.
+        let helps = !thread::panicking();
         while !part.is_done() {
-            if let Some(job) = self.leapfrog(part) {
+            if let Some(job) = helps.then(|| self.leapfrog(part)).flatten() {
                 self.execute(job);
+                // What it spawned into a scope may be all that is awaited now, and the scope waits for our counts.
+                self.settle();
                 spin = Spin::new();
             } else if !spin.pause() {
                 self.sleep_until_done(part);
@@ -422,7 +451,8 @@ impl Worker {
         self.counters.stolen.add(1);
         // After the theft: had the thief begun with something else before, this would be done.
         if part.is_done() && !seeded("join/leapfrog-without-looking") {
-            pool.inject_again(job);
+            // SAFETY: only halves stand in that deque, and this one was taken out of it just now.
+            unsafe { give_back(&job) };
             return None;
         }
         Some(job)

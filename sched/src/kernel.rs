@@ -50,7 +50,13 @@ impl Kernel {
 impl Desk<'_> {
     /// Runs a job, if there is one: an own one, an injected one, or another worker's.
     pub fn work_once(&self) -> bool {
-        let job = self.0.look();
-        job.map(|job| self.0.execute(job)).is_some()
+        match self.0.look() {
+            Some(job) => self.0.execute(job),
+            None => {
+                self.0.settle();
+                return false;
+            }
+        }
+        true
     }
 }

@@ -28,7 +28,7 @@ mod worker;
 mod tests;
 
 pub use join::join;
-pub use pool::{BuildError, Builder, Pool};
+pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
 pub use task::{Failed, Handle, Task, spawn, spawn_async};

@@ -2,17 +2,25 @@
 //!
 //! # Protocol
 //!
-//! A scope counts what is pending: its body, and each job from the moment that it is spawned. Whoever ends lowers the count; who lowers
-//! it to zero is the last. If that is the body, the scope is over. If it is a job, it signals the scope's trigger, for which the
+//! A scope counts what is pending: its body, and each job from the moment that it is spawned. Who lowers
+//! the count to zero is the last. If that is the body, the scope is over. If it is a job, it signals the scope's trigger, for which the
 //! body's thread waits then.
+//!
+//! The count is a word that all workers would write at each spawn and each end. So each worker keeps a [`Credit`]: pending counts of the scope that
+//! it works for which belong to no job. A spawn takes one of them, or raises the count by many; who ends adds its own. The worker
+//! gives the credit back, lowering the count by all of it, before it does anything else than run jobs of that scope: a job of another,
+//! a search for work, a wait.
 //!
 //! # Invariants
 //!
-//! 1. *Nothing outlives its scope.* A job is counted before it is queued, by one who is counted: the count does not
-//!    reach zero before all have ended, and the scope is not left before that, on any way out.
+//! 1. *Nothing outlives its scope.* The count is that of the body, the jobs that have not ended, and all credits. A job is counted
+//!    before it is queued, by one who is counted: the count does not reach zero before all have ended and all credits are given back, and
+//!    the scope is not left before that, on any way out.
 //! 2. *Who has lowered the count does not touch the scope any more*, but for the last: the scope is not left before the
 //!    last has signalled, because the body's thread waits for the signal and not for the count. The trigger is shared, and
 //!    the last has a handle of its own.
+//! 3. *A credit is given back in the end*: while it is held, its worker runs a job of that scope, which is pending anyway, or is on its way to the
+//!    next job or to where it gives it back.
 //!
 //! While it waits, the body's thread runs jobs of its own scope, as long as they are the newest in its deque; nothing else,
 //! for the reason that `join` gives. Then it sleeps, and the pool makes up for it.
@@ -22,19 +30,20 @@
 //! from the stack: crossbeam's and std's scoped threads, rayon's `scope`.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 
 use reweave_core::cancel::Token;
-use reweave_core::context::{Context, Lazily};
-use reweave_core::event::{self, Limits, Spin};
+use reweave_core::context::{Context, HandedOn, Lazily};
+use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Mutex, UnsafeCell};
+use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell};
 use reweave_core::trigger::Trigger;
 
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, quietly};
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
 
@@ -90,16 +99,20 @@ impl<'scope> Scope<'scope, '_> {
     /// One that has not begun when the scope is cancelled runs all the same, and can look at its token.
     pub fn spawn(&'scope self, body: impl FnOnce() + Send + 'scope) {
         let group = &self.group;
-        // Relaxed: the count is above zero, and whoever lowers it is ordered by that.
-        group.pending.fetch_add(1, Ordering::Relaxed);
+        let worker = Worker::current()
+            .filter(|worker| group.pool.is_some_and(|pool| std::ptr::eq(worker.pool(), pool.as_ptr())));
+        match worker {
+            Some(worker) => worker.credit.spend(group),
+            None => group.add(1),
+        }
         let job = Box::new(Spawned::new(group, body));
         // SAFETY: it lives until it has been run, where it frees itself; what it borrows, and the group, live as long as
         // the scope is pending (invariant 1).
         let job = unsafe { JobRef::new(NonNull::from(Box::leak(job)).cast()) };
-        let Some(pool) = group.pool() else { return job.run_without_worker() };
-        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool)) {
-            Some(worker) => worker.push(job),
-            None => pool.inject(job),
+        match (worker, group.pool()) {
+            (Some(worker), _) => worker.push(job),
+            (None, Some(pool)) => pool.inject(job),
+            (None, None) => job.run_without_worker(),
         }
     }
 
@@ -111,7 +124,7 @@ impl<'scope> Scope<'scope, '_> {
 
 /// What all jobs of a scope share.
 #[derive(Debug)]
-struct Group {
+pub(crate) struct Group {
     /// None: jobs are run where they are spawned.
     pool: Option<NonNull<Shared>>,
     /// The body and the jobs that have not ended.
@@ -139,7 +152,7 @@ impl Group {
             pool: pool.map(NonNull::from),
             pending: AtomicUsize::new(1),
             over: Arc::new(Trigger::new()),
-            around: Context { hook: None, ..Context::current() },
+            around: Context::current(),
             token: Mutex::new(None),
             panic: Mutex::new(None),
             presence: UnsafeCell::new(()),
@@ -158,19 +171,30 @@ impl Group {
 
     /// One of them has panicked.
     fn fail(&self, panic: Panic) {
-        self.panic.lock().get_or_insert(panic);
+        let later = {
+            let mut first = self.panic.lock();
+            if first.is_some() { Some(panic) } else { first.replace(panic) }
+        };
+        // Outside the lock: it is user code.
+        quietly(|| drop(later));
         self.token().cancel("a job of the same scope has panicked");
     }
 
-    /// One of them has ended. Returns whether it was the last. If not, the group may be gone.
-    fn end(&self) -> bool {
-        // Release: what it has done is visible to the last; acquire: the last sees what all have done.
-        self.pending.fetch_sub(1, Ordering::AcqRel) == 1
+    /// Counts so many more. By one who is counted.
+    fn add(&self, more: usize) {
+        // Relaxed: the count is above zero, and whoever lowers it is ordered by that.
+        self.pending.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// A job has ended. The group may be gone afterwards (invariant 2).
-    fn end_job(&self) {
-        if self.end() {
+    /// So many have ended. Returns whether they were the last. If not, the group may be gone.
+    fn end(&self, ended: usize) -> bool {
+        // Release: what they have done is visible to the last; acquire: the last sees what all have done.
+        self.pending.fetch_sub(ended, Ordering::AcqRel) == ended
+    }
+
+    /// So many that are not the body have ended. The group may be gone afterwards (invariant 2).
+    fn end_jobs(&self, ended: usize) {
+        if self.end(ended) {
             let over = self.over.clone();
             over.signal(0);
         } else if seeded("scope/touch-after-end") {
@@ -180,20 +204,18 @@ impl Group {
 
     /// The body has ended: waits for the jobs.
     fn wait(&self, worker: Option<&Worker>) {
-        if self.end() || seeded("scope/leave-early") {
-            return;
-        }
-        let mut spin = Spin::new();
-        while self.over.signalled().is_none() {
-            match worker.and_then(|worker| worker.newest_of(self.id()).map(|job| (worker, job))) {
-                Some((worker, job)) => worker.execute(job),
-                None if spin.pause() => {}
-                None => {
-                    let limits = Limits::unstoppable();
-                    event::wait_signal(&self.over, "the jobs of a scope", limits).expect("nothing stops this wait");
-                }
+        if let Some(worker) = worker {
+            while let Some(job) = worker.newest_of(self.id()) {
+                worker.execute(job);
             }
         }
+        let credit = worker.map_or(0, |worker| worker.credit.take(self));
+        if self.end(1 + credit) || seeded("scope/leave-early") {
+            return;
+        }
+        // All that is left is elsewhere.
+        let limits = Limits::unstoppable();
+        event::wait_signal(&self.over, "the jobs of a scope", limits).expect("nothing stops this wait");
     }
 
     /// What its jobs are known by.
@@ -204,12 +226,14 @@ impl Group {
 
 impl Lazily for Group {
     fn context(&self) -> Context {
-        Context { cancel: Some(self.token()), hook: Worker::current().map(Worker::hook), ..self.around.clone() }
+        let handed_on = HandedOn::Given(self.around.handed_on.token(&self.around.cancel));
+        let hook = Worker::current().map(Worker::hook).or_else(|| self.around.hook.clone());
+        Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
     }
 
     /// A task that is spawned in a scope and goes on by itself is no part of it.
     fn handed_on(&self) -> Context {
-        self.around.clone()
+        Context { cancel: self.around.handed_on.token(&self.around.cancel), hook: None, ..self.around.clone() }
     }
 }
 
@@ -229,20 +253,92 @@ impl<F: FnOnce() + Send> Spawned<F> {
 
     /// # Safety
     /// `job` is that of a leaked box, which has been taken out of a queue.
-    unsafe fn run(job: NonNull<Job>, _: Option<&Worker>) {
+    unsafe fn run(job: NonNull<Job>, worker: Option<&Worker>) {
         // SAFETY: by the contract.
         let this = unsafe { Box::from_raw(job.cast::<Self>().as_ptr()) };
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
         let body = this.body;
         if seeded("scope/end-before-body") {
-            group.end_job();
+            group.end_jobs(1);
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
             group.fail(panic);
         }
-        group.end_job();
+        match worker {
+            Some(worker) => worker.credit.earn(group),
+            None => group.end_jobs(1),
+        }
+    }
+}
+
+/// By how much a worker raises a count at once.
+const MUCH: usize = if MODELLED { 2 } else { 64 };
+
+/// Pending counts of one scope that a worker has, and that belong to no job. The worker's own.
+#[derive(Debug)]
+pub(crate) struct Credit {
+    group: Cell<*const Group>,
+    amount: Cell<usize>,
+}
+
+impl Credit {
+    pub(crate) fn new() -> Self {
+        Self { group: Cell::new(null()), amount: Cell::new(0) }
+    }
+
+    /// Counts a job that is about to be spawned. By one who is counted.
+    #[inline]
+    fn spend(&self, group: &Group) {
+        if !std::ptr::eq(self.group.get(), group) {
+            self.give_back();
+            self.group.set(group);
+        }
+        let amount = match self.amount.get() {
+            0 => {
+                group.add(MUCH);
+                MUCH
+            }
+            amount => amount,
+        };
+        self.amount.set(amount - 1);
+    }
+
+    /// A job has ended.
+    #[inline]
+    fn earn(&self, group: &Group) {
+        if !std::ptr::eq(self.group.get(), group) {
+            self.give_back();
+            self.group.set(group);
+        }
+        self.amount.set(self.amount.get() + 1);
+    }
+
+    /// Takes all that is of this group, for the caller to give back.
+    fn take(&self, group: &Group) -> usize {
+        if !std::ptr::eq(self.group.get(), group) {
+            return 0;
+        }
+        self.group.set(null());
+        self.amount.take()
+    }
+
+    /// Gives it back, unless it is of the group that goes by this address.
+    #[inline]
+    pub(crate) fn give_back_unless_of(&self, group: *const ()) {
+        if self.group.get().cast() != group {
+            self.give_back();
+        }
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(&self) {
+        let (group, amount) = (self.group.replace(null()), self.amount.take());
+        if amount > 0 {
+            // SAFETY: the amount is counted, so the group is pending (invariant 1).
+            unsafe { &*group }.end_jobs(amount);
+        }
     }
 }

@@ -17,6 +17,13 @@ impl Count {
         self.0.store(self.0.load(Ordering::Relaxed) + n, Ordering::Release);
     }
 
+    /// Sets it to 0, by the owner only; returns what it was.
+    pub(crate) fn take(&self) -> u64 {
+        let count = self.0.load(Ordering::Relaxed);
+        self.set(0);
+        count
+    }
+
     /// Sets it, by the owner only.
     pub(crate) fn set(&self, n: u64) {
         self.0.store(n, Ordering::Release);
@@ -33,21 +40,21 @@ macro_rules! counters {
         #[derive(Debug)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Count,)*
-            /// Since when it has no job, in nanoseconds of its pool; 0 if it has one.
-            pub(crate) idle_since: Count,
+            /// Since when it is busy, in nanoseconds of its pool; 0 if it is not.
+            pub(crate) busy_since: Count,
         }
 
         impl Counters {
             pub(crate) fn new() -> Self {
-                Self { $($name: Count::new(),)* idle_since: Count::new() }
+                Self { $($name: Count::new(),)* busy_since: Count::new() }
             }
 
             /// The counts of `now`.
             pub(crate) fn read(&self, now: u64) -> WorkerStats {
                 let mut stats = WorkerStats { $($name: self.$name.get(),)* ..WorkerStats::default() };
-                match self.idle_since.get() {
+                match self.busy_since.get() {
                     0 => {}
-                    since => stats.idle_ns += now.saturating_sub(since),
+                    since => stats.busy_ns += now.saturating_sub(since),
                 }
                 stats
             }
@@ -79,8 +86,8 @@ counters! {
     parks,
     /// Times it was called from sleep.
     wakes,
-    /// Nanoseconds without a job: looking for one, and asleep. The time since the start of the pool without these is that of its work.
-    idle_ns,
+    /// Nanoseconds with a job, and not blocked.
+    busy_ns,
 }
 
 /// What a pool has done: see [`Pool::stats`](crate::Pool::stats).
@@ -89,6 +96,9 @@ counters! {
 pub struct PoolStats {
     /// Each worker's part; those that make up for blocked ones come last.
     pub workers: Vec<WorkerStats>,
+    /// Nanoseconds since it was started. This times the number of threads that it was made for, without the busy time of all workers, is the time
+    /// that it could have worked and did not.
+    pub uptime_ns: u64,
     /// Threads of the pool at the moment.
     pub threads: usize,
     /// Those of them that are blocked in a wait of the library, or in [`blocking`](crate::blocking).

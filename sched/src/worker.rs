@@ -24,6 +24,7 @@ use std::ptr::{NonNull, null};
 
 use crossbeam_utils::CachePadded;
 use reweave_core::context::{Agent, Hook};
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reweave_core::sync::{Arc, MODELLED, hint, thread, thread_local};
 
@@ -31,6 +32,7 @@ use crate::deque::Deque;
 use crate::job::JobRef;
 use crate::join::Pending;
 use crate::pool::Shared;
+use crate::scope::Credit;
 use crate::sleep::Woken;
 use crate::stats::Counters;
 
@@ -65,6 +67,10 @@ pub(crate) struct Worker {
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
     pub(crate) pending: Pending,
+    /// The owner's: how many announcements that it blocks are open.
+    blocks: Cell<u32>,
+    /// The owner's: counts of the scope that it works for.
+    pub(crate) credit: Credit,
     /// The owner's, as long as a thread runs as this worker: what tells the pool that it blocks, and the pool itself.
     ties: RefCell<Option<(Hook, Arc<Shared>)>>,
     /// The owner's: the state of its random choices.
@@ -91,6 +97,8 @@ impl Worker {
             hungry: CachePadded::new(AtomicBool::new(false)),
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
+            blocks: Cell::new(0),
+            credit: Credit::new(),
             ties: RefCell::new(None),
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
@@ -147,12 +155,12 @@ impl Worker {
         self.ties.replace(Some((hook, pool)));
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
+        self.works();
     }
 
     /// The thread ceases to be this worker, and touches nothing of it any more: another thread may be it next. Returns the thread's
-    /// handle of the pool, to be dropped outside all locks.
+    /// handle of the pool, to be dropped outside all locks. Not while it is busy.
     pub(crate) fn leave(&self) -> Option<(Hook, Arc<Shared>)> {
-        self.end_idling();
         self.agent.store(0, Ordering::Relaxed);
         CURRENT.with(|current| current.set(null()));
         self.ties.take()
@@ -161,6 +169,7 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
+        self.credit.give_back_unless_of(job.group());
         job.run(self);
         // Afterwards: the pool is quiet when as many have ended as were queued.
         self.counters.executed.add(1);
@@ -188,7 +197,24 @@ impl Worker {
         if job.group() == group {
             return Some(job);
         }
+        if job.group().is_null() {
+            // A task that was spawned meanwhile may hide the group's: it can wait its turn.
+            self.pool().inject_again(job);
+            return self.newest_of(group);
+        }
         // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
+        self.put(job);
+        None
+    }
+
+    /// Takes the newest task, if it is this one.
+    pub(crate) fn take_newest(&self, ours: &JobRef) -> Option<JobRef> {
+        // SAFETY: this thread is the worker.
+        let job = unsafe { self.tasks.pop() }?;
+        if job == *ours {
+            self.counters.executed.add(1);
+            return Some(job);
+        }
         self.put(job);
         None
     }
@@ -224,18 +250,36 @@ impl Worker {
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end: it has left the worker then.
     #[cold]
     fn idle(&self) -> Option<JobRef> {
-        self.counters.idle_since.set(self.pool().now());
+        self.settle();
+        self.rests();
         let job = self.idle_about()?;
-        self.end_idling();
+        self.works();
         Some(job)
     }
 
-    /// Counts the time without a job.
-    fn end_idling(&self) {
-        let since = self.counters.idle_since.get();
+    /// It is about to block; whether it was not about to already: announcements nest.
+    pub(crate) fn blocks(&self) -> bool {
+        self.blocks.replace(self.blocks.get() + 1) == 0
+    }
+
+    /// It goes on; whether that was the last announcement that was open.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.blocks.set(self.blocks.get() - 1);
+        self.blocks.get() == 0
+    }
+
+    /// It has no job from now on, or is blocked.
+    pub(crate) fn rests(&self) {
         // In this order, so that a reader in between counts the time once or not at all.
-        self.counters.idle_since.set(0);
-        self.counters.idle_ns.add(self.pool().now() - since);
+        match self.counters.busy_since.take() {
+            0 => {}
+            since => self.counters.busy_ns.add(self.pool().now() - since),
+        }
+    }
+
+    /// It has a job from now on, and is not blocked.
+    pub(crate) fn works(&self) {
+        self.counters.busy_since.set(self.pool().now());
     }
 
     fn idle_about(&self) -> Option<JobRef> {
@@ -285,6 +329,13 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Gives back what it holds of the scope that it worked for, before it does anything else.
+    pub(crate) fn settle(&self) {
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back();
+        }
     }
 
     /// Looks for a job once, everywhere.

@@ -117,6 +117,6 @@ pub fn check() -> Result<(), Cancelled> {
 /// });
 /// ```
 pub fn shield<R>(body: impl FnOnce() -> R) -> R {
-    let _entered = Context::enter_with(|context| context.cancel = None);
+    let _entered = Context::enter_under(None);
     body()
 }

@@ -147,7 +147,7 @@ impl Token {
     /// It takes the place of the token that was current, which then does not count in `body`: make this one a
     /// [child](Self::child) of it if both are to.
     pub fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _entered = Context::enter_with(|context| context.cancel = Some(self.clone()));
+        let _entered = Context::enter_under(Some(self.clone()));
         body()
     }
 

@@ -47,6 +47,8 @@ thread_local! {
 pub struct Context {
     /// Cancelled, it ends every wait that can be cancelled.
     pub cancel: Option<Token>,
+    /// Which token tasks get that are started here and go on by themselves.
+    pub handed_on: HandedOn,
     /// By whose time deadlines pass.
     pub clock: Clock,
     /// Told before and after the thread blocks.
@@ -57,6 +59,26 @@ pub struct Context {
     pub graph: Option<Graph>,
     /// Who ends the waits of the agent that has declared it: see [`ended_by`](crate::waitfor::ended_by).
     pub declared: Option<Declared>,
+}
+
+/// Which token a task gets that goes on by itself: see [`Context::handed_on`].
+#[derive(Clone, Debug, Default)]
+pub enum HandedOn {
+    /// The current one.
+    #[default]
+    Current,
+    /// This one, or none: the current token is that of a task which does not take along those that it has started and let go.
+    Given(Option<Token>),
+}
+
+impl HandedOn {
+    /// The token, where the current one is this.
+    pub fn token(&self, current: &Option<Token>) -> Option<Token> {
+        match self {
+            Self::Current => current.clone(),
+            Self::Given(token) => token.clone(),
+        }
+    }
 }
 
 /// Which of the contexts that a thread has entered: see [`Context::mark`]. Means nothing in another thread.
@@ -137,19 +159,22 @@ impl Context {
         })
     }
 
-    /// What surrounds a task that is started here and goes on by itself: the token, clock and graph of the current
+    /// What surrounds a task that is started here and goes on by itself: the token ([`HandedOn`]), clock and graph of the current
     /// context; or of surroundings that nobody has asked for, what they [hand on](Lazily::handed_on). Never a hook, a
     /// task's name, or what an agent has declared.
     pub fn handed_on() -> Self {
-        STACK.with(|stack| match stack.borrow().last().map(|layer| &layer.around) {
+        // Past the end of the thread's locals there is nothing around it any more.
+        let handed_on = STACK.try_with(|stack| match stack.borrow().last().map(|layer| &layer.around) {
             None => Self::default(),
             Some(Around::Made(context)) => {
-                let Self { cancel, clock, graph, .. } = &**context;
-                Self { cancel: cancel.clone(), clock: clock.clone(), graph: graph.clone(), ..Self::default() }
+                let Self { cancel, handed_on, clock, graph, .. } = &**context;
+                let cancel = handed_on.token(cancel);
+                Self { cancel, clock: clock.clone(), graph: graph.clone(), ..Self::default() }
             }
             // SAFETY: as in `Layer::context`.
             Some(Around::Lazily(lazily)) => unsafe { &**lazily }.handed_on(),
-        })
+        });
+        handed_on.unwrap_or_default()
     }
 
     /// Makes this the context of the thread, until the returned guard is dropped.
@@ -166,6 +191,11 @@ impl Context {
         let lazily: *const (dyn Lazily + 'static) = unsafe { std::mem::transmute(std::ptr::from_ref(lazily)) };
         let _entered = Entered { mark: push(Around::Lazily(lazily)), _not_send: PhantomData };
         body()
+    }
+
+    /// Enters the current context with another token, or none, which tasks that are started there get, too.
+    pub(crate) fn enter_under(token: Option<Token>) -> Entered {
+        Self::enter_with(|context| (context.cancel, context.handed_on) = (token, HandedOn::Current))
     }
 
     /// Enters the current context with some of it changed.

@@ -8,6 +8,7 @@ pub mod atom;
 pub mod cancel;
 pub mod channel;
 pub mod declarations;
+pub mod deque;
 pub mod event;
 pub mod join;
 pub mod linearizability;
@@ -154,6 +155,16 @@ pub static ALL: &[Component] = &[
         models: &[linearizability::mailbox::MODELS],
         waived: &[],
         trusted: &["on real threads: that the system's monotonic clock agrees among processors"],
+    },
+    Component {
+        name: "deque",
+        package: "reweave-sched",
+        models: &[deque::MODELS, linearizability::deque::MODELS],
+        waived: &[],
+        trusted: &[
+            "on x86-64: that an exchange is a fence, and that loads keep their order (see sync)",
+            "that a thief's read of a place stays before its compare-and-swap: loom explores no load buffering",
+        ],
     },
     Component {
         name: "sleep",

@@ -177,8 +177,8 @@ impl Tree {
             Self::Leaf => Some(1),
             Self::Panic => None,
             // All parts are done, whatever becomes of the others.
-            Self::Join(parts) => parts.iter().map(|part| part.worth()).fold(Some(0), |sum, part| Some(sum? + part?)),
-            Self::Scope(parts) => parts.iter().map(|part| part.worth()).fold(Some(0), |sum, part| Some(sum? + part?)),
+            Self::Join(parts) => parts.iter().map(|part| part.worth()).sum(),
+            Self::Scope(parts) => parts.iter().map(|part| part.worth()).sum(),
             Self::Task(part) | Self::Future(part) => part.worth(),
         }
     }

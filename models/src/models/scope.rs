@@ -27,6 +27,7 @@ pub const MODELS: &[Model] = &[
             Seeded { bug: "scope/leave-early", run: Run::loom_bounded(2), expect: "left before its job" },
             Seeded { bug: "scope/end-before-body", run: Run::loom_bounded(2), expect: "left before its job" },
             Seeded { bug: "scope/touch-after-end", run: Run::loom_bounded(2), expect: "Causality violation" },
+            Seeded { bug: "scope/keep-credit", run: Run::loom_bounded(2), expect: "deadlock" },
         ],
         body: one_job,
     },
@@ -58,27 +59,29 @@ pub const MODELS: &[Model] = &[
 
 /// What jobs write. It outlives the scope, so that a job that does, too, is reported and nothing worse.
 #[derive(Clone)]
-struct Desk(Arc<UnsafeCell<u32>>);
+struct Desk(Arc<Watched>);
+
+struct Watched(UnsafeCell<u32>);
 
 // SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
-unsafe impl Send for Desk {}
+unsafe impl Send for Watched {}
 // SAFETY: as above.
-unsafe impl Sync for Desk {}
+unsafe impl Sync for Watched {}
 
 impl Desk {
     fn new() -> Self {
-        Self(Arc::new(UnsafeCell::new(0)))
+        Self(Arc::new(Watched(UnsafeCell::new(0))))
     }
 
     fn write(&self, here: Agent) {
         // SAFETY: reported if not.
-        self.0.with_mut(|desk| unsafe { *desk += 1 });
+        self.0.0.with_mut(|desk| unsafe { *desk += 1 });
         cover(if Agent::current() == here { "ran here" } else { "ran there" });
     }
 
     fn check(&self) {
         // SAFETY: reported if not.
-        assert_eq!(self.0.with(|desk| unsafe { *desk }), 1, "the scope was left before its job had ended");
+        assert_eq!(self.0.0.with(|desk| unsafe { *desk }), 1, "the scope was left before its job had ended");
     }
 }
 

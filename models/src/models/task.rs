@@ -91,26 +91,28 @@ pub const MODELS: &[Model] = &[
 
 /// What a task writes and whoever learns of its end reads.
 #[derive(Clone)]
-struct Slate(Arc<UnsafeCell<u32>>);
+struct Slate(Arc<Watched>);
+
+struct Watched(UnsafeCell<u32>);
 
 // SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
-unsafe impl Send for Slate {}
+unsafe impl Send for Watched {}
 // SAFETY: as above.
-unsafe impl Sync for Slate {}
+unsafe impl Sync for Watched {}
 
 impl Slate {
     fn new() -> Self {
-        Self(Arc::new(UnsafeCell::new(0)))
+        Self(Arc::new(Watched(UnsafeCell::new(0))))
     }
 
     fn write(&self) {
         // SAFETY: reported if not.
-        self.0.with_mut(|slate| unsafe { *slate += 1 });
+        self.0.0.with_mut(|slate| unsafe { *slate += 1 });
     }
 
     fn read(&self) -> u32 {
         // SAFETY: reported if not.
-        self.0.with(|slate| unsafe { *slate })
+        self.0.0.with(|slate| unsafe { *slate })
     }
 }
 

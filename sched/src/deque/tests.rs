@@ -25,14 +25,15 @@ quickcheck! {
         let (deque, mut model) = (Deque::new(), VecDeque::new());
         let mut next = 0;
         for op in (0..times).flat_map(|_| ops.iter()) {
-            // SAFETY: one thread.
             let alike = match op {
                 Op::Push => {
+                    // SAFETY: one thread.
                     unsafe { deque.push(Box::new(next)) };
                     model.push_back(next);
                     next += 1;
                     true
                 }
+                // SAFETY: as above.
                 Op::Pop => unsafe { deque.pop() }.map(|item| *item) == model.pop_back(),
                 Op::Steal => match deque.steal() {
                     Steal::Taken(item) => Some(*item) == model.pop_front(),

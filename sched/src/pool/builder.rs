@@ -11,6 +11,9 @@ use super::Pool;
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
 
+/// How many threads a pool may have at most, whatever is asked for.
+const MOST: usize = 1 << 20;
+
 /// A pool to be: see [`Pool::builder`].
 ///
 /// # Examples
@@ -81,7 +84,8 @@ impl Builder {
     /// # Errors
     /// [`BuildError`] when the system refuses one; those that were started have ended then.
     pub fn build(mut self) -> Result<Pool, BuildError> {
-        self.most_threads = self.threads + self.spare;
+        self.threads = self.threads.min(MOST);
+        self.most_threads = (self.threads + self.spare.min(MOST)).min(MOST);
         Pool::start(self)
     }
 }

@@ -50,7 +50,7 @@ impl Crew {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let (threads, blocked) = split(state);
-            if threads - blocked >= self.threads || threads >= most {
+            if threads.saturating_sub(blocked) >= self.threads || threads >= most {
                 return false;
             }
             match self.state.compare_exchange(state, state + THREAD, Ordering::AcqRel, Ordering::Relaxed) {
@@ -65,7 +65,7 @@ impl Crew {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let (threads, blocked) = split(state);
-            if threads - blocked <= self.threads {
+            if threads.saturating_sub(blocked) <= self.threads {
                 return false;
             }
             match self.state.compare_exchange(state, state - THREAD, Ordering::AcqRel, Ordering::Relaxed) {
@@ -92,7 +92,8 @@ impl Compensation {
 
 impl BlockingHook for Compensation {
     fn block(&self) {
-        if let Some(worker) = self.worker() {
+        if let Some(worker) = self.worker().filter(|worker| worker.blocks()) {
+            worker.rests();
             if !seeded("pool/block-without-sharing") {
                 worker.share_all();
             }
@@ -101,10 +102,41 @@ impl BlockingHook for Compensation {
     }
 
     fn unblock(&self) {
-        if self.worker().is_some() {
+        if let Some(worker) = self.worker().filter(|worker| worker.goes_on()) {
             self.0.crew.state.fetch_sub(BLOCKED, Ordering::AcqRel);
+            worker.works();
         }
     }
+}
+
+/// Runs `body`, which may block in ways that the library does not see: a read of a socket, a foreign lock. In a worker of
+/// a pool the pool makes up for it meanwhile; elsewhere this is a call and nothing else.
+///
+/// Waits of the library need not be wrapped: they tell the pool by themselves.
+///
+/// # Panics
+/// If `body` does.
+///
+/// # Examples
+/// ```
+/// let text = reweave_sched::blocking(|| std::fs::read_to_string("/no/such/file"));
+/// assert!(text.is_err());
+/// ```
+pub fn blocking<T>(body: impl FnOnce() -> T) -> T {
+    struct Blocked<'a>(Option<&'a Worker>);
+    impl Drop for Blocked<'_> {
+        fn drop(&mut self) {
+            if let Some(worker) = self.0 {
+                worker.hook().unblock();
+            }
+        }
+    }
+    let worker = Worker::current();
+    if let Some(worker) = worker {
+        worker.hook().block();
+    }
+    let _blocked = Blocked(worker);
+    body()
 }
 
 impl Shared {

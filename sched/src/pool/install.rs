@@ -49,7 +49,7 @@ impl Pool {
             trigger: trigger.clone(),
         };
         // SAFETY: it stays here until the signal, which is the last that the worker does with it.
-        self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed.job)) });
+        self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed).cast()) });
         let limits = Limits::unstoppable();
         event::wait_signal(&trigger, "a body installed in a pool", limits).expect("nothing stops this wait");
         // SAFETY: written before the signal.

@@ -41,6 +41,7 @@ use crate::worker::Worker;
 use crew::{Compensation, Crew};
 
 pub use builder::{BuildError, Builder};
+pub use crew::blocking;
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);
@@ -124,7 +125,13 @@ impl Pool {
             stats.waiting = worker.tasks.len() + worker.halves.len();
             stats
         });
-        PoolStats { workers: workers.collect(), threads, blocked, injected: self.0.inject.len() }
+        PoolStats {
+            workers: workers.collect(),
+            uptime_ns: self.0.now(),
+            threads,
+            blocked,
+            injected: self.0.inject.len(),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -351,7 +358,8 @@ impl Shared {
             // Outside the lock: a thread that ends may want it.
             let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
             match thread {
-                Some(thread) => drop(thread.join()),
+                // Another pool may have to make up for this wait.
+                Some(thread) => drop(blocking(|| thread.join())),
                 None => break,
             }
         }

@@ -71,7 +71,10 @@ impl<B: BorrowMut<Task<T>>, T> Event for Ending<B, T> {
     type Output = Result<T, Failed>;
 
     fn attempt(&mut self) -> Option<Self::Output> {
-        self.task.borrow_mut().take()
+        let task = self.task.borrow_mut();
+        let result = task.take();
+        assert!(result.is_some() || !task.is_ended(), "the result of this task has been taken already");
+        result
     }
 
     fn enlist(&mut self, waiter: &Waiter) -> bool {

@@ -35,20 +35,19 @@
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use reweave_core::Reason;
 use reweave_core::cancel::{Callback, Cancelled, Token};
-use reweave_core::context::{Agent, Context, Lazily, Mark};
+use reweave_core::context::{Agent, Context, HandedOn, Lazily, Mark};
 use reweave_core::event::{Awaits, Enders, Source, WaitList};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Mutex, UnsafeCell, thread_local};
 
 use super::{Failed, State};
-use crate::job::{Job, JobRef};
+use crate::job::{Job, JobRef, quietly};
 use crate::pool::Shared;
 use crate::worker::Worker;
 
@@ -189,10 +188,11 @@ impl Head {
 
     /// A future is about to suspend without listening to its token: sees to it that a cancellation wakes it. What is above it
     /// has no say over a task that nobody else surrounds, until the pool ends.
-    fn listen(&self) {
+    pub(super) fn listen(&self) -> &Self {
         if self.around.cancel.is_some() && self.state.load(Ordering::Relaxed) & TIED == 0 {
             drop(self.token());
         }
+        self
     }
 
     /// The handle waits, by this waker. `false`: it has ended.
@@ -261,7 +261,7 @@ impl Head {
             // SAFETY: ours (invariant 4).
             let joiner = self.joiner.with_mut(|joiner| unsafe { (*joiner).take() });
             // A waker is user code.
-            drop(catch_unwind(AssertUnwindSafe(|| joiner.into_iter().for_each(Waker::wake))));
+            quietly(|| joiner.into_iter().for_each(Waker::wake));
         }
         if before & TIED != 0 {
             // Outside the lock, which whoever cancels may want.
@@ -347,8 +347,14 @@ impl Head {
     pub(super) fn run_inline(this: NonNull<Self>) {
         // SAFETY: the caller has a reference.
         let head = unsafe { this.as_ref() };
-        let here = Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), &*head.pool));
-        if here && head.vtable.is_closure && head.begin(true) {
+        let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool));
+        if let Some(worker) = worker.filter(|_| head.vtable.is_closure && head.begin(true)) {
+            // SAFETY: not run, only compared with.
+            let entry = unsafe { JobRef::new(this.cast()) };
+            if worker.take_newest(&entry).is_some() {
+                // SAFETY: the entry's reference; the handle has another.
+                unsafe { Self::release(this) };
+            }
             Self::run(this);
         }
     }
@@ -487,7 +493,9 @@ unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
 
 impl Lazily for Head {
     fn context(&self) -> Context {
-        Context { cancel: Some(self.token()), hook: Worker::current().map(Worker::hook), ..self.around.clone() }
+        let handed_on = HandedOn::Given(self.around.cancel.clone());
+        let hook = Worker::current().map(Worker::hook);
+        Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
     }
 
     fn handed_on(&self) -> Context {

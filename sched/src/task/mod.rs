@@ -189,7 +189,8 @@ impl<T> Task<T> {
     /// # Errors
     /// [`Stopped`].
     pub fn wait_with(&mut self, limits: Limits) -> Result<(), Stopped> {
-        if !self.is_ended() {
+        // Not with a deadline: nobody could say how long it runs.
+        if !self.is_ended() && limits.deadline.is_none() {
             Head::run_inline(self.head);
         }
         event::wait_with(end::Ended::new(self), limits)
@@ -205,6 +206,9 @@ impl<T> Task<T> {
     }
 
     /// The event of its end, for [`select!`](reweave_core::select). Yields what came of it.
+    ///
+    /// # Panics
+    /// The wait for it does, if the result has been taken before.
     pub fn event(&mut self) -> End<'_, T> {
         End::new(self)
     }

@@ -13,6 +13,7 @@ use reweave_core::sync::{Arc, UnsafeCell};
 
 use super::Failed;
 use super::head::{Head, How, Vtable};
+use crate::job::quietly;
 use crate::pool::Shared;
 
 /// What a task runs.
@@ -119,7 +120,8 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
         match stepped {
             Ok(Poll::Ready(output)) => this.end(Ok(output), How::Completed),
             Err(panic) => this.end(Err(Failed::Panicked(panic)), How::Panicked),
-            Ok(Poll::Pending) => match this.head.cancelled() {
+            // It may not have asked for its context, and so not know its token: then the token wakes it.
+            Ok(Poll::Pending) => match this.head.listen().cancelled() {
                 Some(cancelled) => this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled),
                 // Behind all others: a future that wakes itself lets them go first.
                 None if this.head.suspend() => Head::submit_last(head),
@@ -132,11 +134,18 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     fn end(&self, output: Result<T, Failed>, how: How) {
         // SAFETY: the owner's, until `ENDED`.
         let body = self.stage.with_mut(|stage| unsafe { std::mem::replace(&mut *stage, Stage::Gone) });
-        // What is dropped is user code.
+        // What is dropped is user code, and so is what a panic carries.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
         let (output, how) = match dropped {
-            Err(panic) if output.is_ok() => (Err(Failed::Panicked(panic)), How::Panicked),
-            _ => (output, how),
+            Err(panic) if output.is_ok() => {
+                quietly(|| drop(output));
+                (Err(Failed::Panicked(panic)), How::Panicked)
+            }
+            Err(panic) => {
+                quietly(|| drop(panic));
+                (output, how)
+            }
+            Ok(()) => (output, how),
         };
         if seeded("task/end-before-output") {
             self.head.end(how);
@@ -170,9 +179,6 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     unsafe fn free(head: NonNull<Head>) {
         // SAFETY: from a box.
         let record = unsafe { Box::from_raw(head.cast::<Self>().as_ptr()) };
-        // A panic in what is dropped harms nobody else. Its payload may panic, too, when it is dropped.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(record))) {
-            std::mem::forget(panic);
-        }
+        quietly(|| drop(record));
     }
 }

@@ -7,7 +7,7 @@ use reweave_core::channel;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::thread;
 
-use crate::{Pool, scope};
+use crate::{Pool, blocking, join, scope, spawn};
 
 #[test]
 fn a_scope_ends_after_its_jobs_and_theirs() {
@@ -99,4 +99,83 @@ fn jobs_that_wait_for_each_other_all_run() {
         });
     });
     assert!(pool.stats().threads >= 10);
+}
+
+#[test]
+fn a_job_spawned_from_a_half_that_helps_is_counted_when_it_ends() {
+    // The worker that waits for the second half takes a half from within it, which spawns into a scope that the thief has
+    // opened. Whether it comes to that is up to the machine: often.
+    let pool = Pool::new(2).unwrap();
+    for _ in 0..20 {
+        let (begun, stolen) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        pool.install(|| {
+            join(
+                || {
+                    while begun.load(Ordering::Acquire) == 0 {
+                        join(thread::yield_now, || ());
+                    }
+                },
+                || {
+                    begun.store(1, Ordering::Release);
+                    scope(|s| {
+                        let first = || {
+                            for _ in 0..2_000 {
+                                if stolen.load(Ordering::Acquire) == 1 {
+                                    break;
+                                }
+                                join(thread::yield_now, || ());
+                            }
+                        };
+                        join(first, || {
+                            stolen.store(1, Ordering::Release);
+                            s.spawn(|| ());
+                        });
+                    });
+                },
+            )
+        });
+    }
+}
+
+#[test]
+fn a_task_that_is_spawned_meanwhile_does_not_hide_the_jobs_of_a_scope() {
+    let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+    let ran = AtomicUsize::new(0);
+    pool.install(|| {
+        scope(|s| {
+            s.spawn(|| {
+                ran.fetch_add(1, Ordering::Relaxed);
+            });
+            spawn(|| ()).detach();
+        })
+    });
+    assert_eq!(ran.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn announcements_that_a_worker_blocks_nest() {
+    let pool = Pool::builder().threads(2).spare_threads(1).build().unwrap();
+    let (sender, receiver) = channel::bounded::<u32>(1);
+    let blocked: Vec<_> = (0..2)
+        .map(|_| {
+            let receiver = receiver.clone();
+            pool.spawn(move || blocking(|| receiver.recv().unwrap()))
+        })
+        .collect();
+    while pool.stats().blocked < 2 {
+        thread::yield_now();
+    }
+    assert_eq!(pool.stats().blocked, 2);
+    for value in 1..=2 {
+        pool.spawn({
+            let sender = sender.clone();
+            move || sender.send(value).unwrap()
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(blocked.into_iter().map(|task| task.join().unwrap()).sum::<u32>(), 3);
+    while pool.stats().blocked > 0 {
+        thread::yield_now();
+    }
 }

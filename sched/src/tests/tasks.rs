@@ -299,7 +299,8 @@ fn a_task_awaited_by_hand_is_left_as_it_is() {
     let outer = pool.spawn_async(async move {
         let mut joining = inner.into_future();
         // Once by this task's waker, once by another's, and dropped.
-        poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut joining).poll(cx).is_pending()))).await;
+        let pending = poll_fn(|cx| Poll::Ready(Pin::new(&mut joining).poll(cx).is_pending())).await;
+        assert!(pending);
         let mut other = TaskContext::from_waker(Waker::noop());
         assert!(Pin::new(&mut joining).poll(&mut other).is_pending());
         drop(joining);
@@ -333,4 +334,85 @@ fn what_comes_after_a_pool_that_was_dropped_inside_is_cancelled() {
         thread::yield_now();
     }
     assert!(matches!(handle.spawn(|| 7).join(), Err(Failed::Cancelled(_))));
+}
+
+#[test]
+fn a_cancellation_from_above_reaches_a_future_that_never_asked() {
+    let pool = Pool::new(1).unwrap();
+    let above = Token::new();
+    let deaf = above.run(|| pool.spawn_async(std::future::pending::<()>()));
+    while deaf.state() != State::Suspended {
+        thread::yield_now();
+    }
+    above.cancel("all");
+    assert!(matches!(deaf.join(), Err(Failed::Cancelled(_))));
+}
+
+#[test]
+fn what_a_task_inherits_does_not_depend_on_what_its_spawner_has_asked() {
+    let pool = Pool::new(1).unwrap();
+    let above = Token::new();
+    let inner = above.run(|| {
+        pool.spawn(|| {
+            // The spawner's own token exists from now on.
+            assert!(cancel::check().is_ok());
+            let own = cancel::current().unwrap();
+            let inner = spawn(|| cancel::current().unwrap());
+            own.cancel("the spawner");
+            inner.join().map(|inner| inner.is_cancelled())
+        })
+    });
+    // It is cancelled itself, so its wait may be stopped; but not what it has started.
+    match inner.join().unwrap() {
+        Ok(cancelled) => assert!(!cancelled),
+        Err(failed) => assert!(matches!(failed, Failed::Stopped(_)), "{failed}"),
+    }
+}
+
+#[test]
+fn joining_in_a_loop_leaves_nothing_behind() {
+    let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+    let left = pool.spawn(|| {
+        for n in 0..1_000 {
+            assert_eq!(spawn(move || n).join().unwrap(), n);
+        }
+        crate::worker::Worker::current().unwrap().tasks.len()
+    });
+    assert_eq!(left.join().unwrap(), 0);
+}
+
+#[test]
+#[should_panic(expected = "the result of this task has been taken already")]
+fn a_result_is_there_once() {
+    let pool = Pool::new(1).unwrap();
+    let mut task = pool.spawn(|| 1);
+    task.wait().unwrap();
+    assert_eq!(task.take().unwrap().unwrap(), 1);
+    let _again = reweave_core::event::wait(task.event());
+}
+
+/// Panics when it is dropped.
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("dropped");
+        }
+    }
+}
+
+#[test]
+fn destructors_that_panic_harm_nobody_else() {
+    let pool = Pool::new(1).unwrap();
+    let loud = Loud;
+    // The body's, the result's, and that of what a panic carries.
+    let failed = pool.spawn_async(async move {
+        let _loud = &loud;
+        Loud
+    });
+    assert!(failed.join().is_err());
+    pool.spawn(|| Loud).detach();
+    drop(pool.spawn(|| std::panic::panic_any(Loud)));
+    assert_eq!(pool.spawn(|| 4).join().unwrap(), 4);
 }

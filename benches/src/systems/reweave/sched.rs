@@ -53,8 +53,9 @@ impl Queue for Pool {
     }
 
     fn idle(&self) -> Option<Duration> {
-        let workers = self.0.stats().workers;
-        Some(Duration::from_nanos(workers.iter().map(|worker| worker.idle_ns).sum()))
+        let stats = self.0.stats();
+        let busy: u64 = stats.workers.iter().map(|worker| worker.busy_ns).sum();
+        Some(Duration::from_nanos((stats.uptime_ns * self.0.threads() as u64).saturating_sub(busy)))
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod atom;
 pub mod cancel;
 pub mod channel;
+pub mod deque;
 pub mod gates;
 mod held;
 pub mod lock;
