@@ -5,6 +5,7 @@
 //! | [`mod@join`] | two computations that may run at the same time |
 //! | [`mod@scope`] | jobs that borrow from the stack, and end before it does |
 //! | [`task`] | work that goes on by itself, closures and futures, and its handle |
+//! | [`par`] | parallel operations on many items |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
@@ -16,6 +17,7 @@ mod job;
 pub mod join;
 #[doc(hidden)]
 pub mod kernel;
+pub mod par;
 pub mod pool;
 pub mod scope;
 pub mod sleep;
@@ -28,6 +30,7 @@ mod worker;
 mod tests;
 
 pub use join::join;
+pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
 pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};

@@ -378,6 +378,12 @@ impl Worker {
         self.pool().workers().filter(|other| other.index != self.index).for_each(Self::feed);
     }
 
+    /// Whether somebody has left word that he is hungry. One load, of a line that is the owner's as long as nobody has.
+    #[inline]
+    pub(crate) fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Relaxed)
+    }
+
     /// Leaves word that somebody is hungry.
     pub(crate) fn feed(&self) {
         // Not written if it is set: the owner reads it at every join.

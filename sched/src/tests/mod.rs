@@ -1,5 +1,8 @@
 //! The scheduler on real threads: a file for each promise.
 
 mod joins;
+mod par_laws;
+mod par_limits;
+mod par_streams;
 mod scopes;
 mod tasks;

@@ -325,18 +325,6 @@ fn what_is_cancelled_from_above_after_its_pool_has_ended_can_be_cancelled() {
 }
 
 #[test]
-fn what_comes_after_a_pool_that_was_dropped_inside_is_cancelled() {
-    let pool = Pool::new(1).unwrap();
-    let handle = pool.handle();
-    handle.spawn(move || drop(pool)).join().unwrap();
-    // Until its thread has found that nothing is left to do.
-    while handle.spawn(|| 7).join().is_ok() {
-        thread::yield_now();
-    }
-    assert!(matches!(handle.spawn(|| 7).join(), Err(Failed::Cancelled(_))));
-}
-
-#[test]
 fn a_cancellation_from_above_reaches_a_future_that_never_asked() {
     let pool = Pool::new(1).unwrap();
     let above = Token::new();
@@ -415,4 +403,16 @@ fn destructors_that_panic_harm_nobody_else() {
     pool.spawn(|| Loud).detach();
     drop(pool.spawn(|| std::panic::panic_any(Loud)));
     assert_eq!(pool.spawn(|| 4).join().unwrap(), 4);
+}
+
+#[test]
+fn what_comes_after_a_pool_that_was_dropped_inside_is_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let handle = pool.handle();
+    handle.spawn(move || drop(pool)).join().unwrap();
+    // Until its thread has found that nothing is left to do.
+    while handle.spawn(|| 7).join().is_ok() {
+        thread::yield_now();
+    }
+    assert!(matches!(handle.spawn(|| 7).join(), Err(Failed::Cancelled(_))));
 }
