@@ -41,6 +41,11 @@ impl Kernel {
         Handle::of(self.0.clone())
     }
 
+    /// Takes no more from outside, if all is done: whether it is.
+    pub fn close_if_done(&self) -> bool {
+        self.0.close_if_done()
+    }
+
     /// Has a sleeper leave word with this worker.
     pub fn feed(&self, index: usize) {
         self.0.worker(index).expect("made with the kernel").feed();

@@ -152,7 +152,8 @@ impl Worker {
     /// The thread is this worker from now on.
     pub(crate) fn sit_down(&self, hook: Hook, pool: Arc<Shared>) {
         CURRENT.with(|current| current.set(self));
-        self.ties.replace(Some((hook, pool)));
+        let others = self.ties.replace(Some((hook, pool)));
+        assert!(others.is_none(), "one thread at a time is a worker");
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
         self.rings.set(self.pool().rings_of(self.index));
         self.works();
@@ -192,19 +193,20 @@ impl Worker {
 
     /// Its newest task, if that is known to belong to this group.
     pub(crate) fn newest_of(&self, group: *const ()) -> Option<JobRef> {
-        // SAFETY: this thread is the worker.
-        let job = unsafe { self.tasks.pop() }?;
-        if job.group() == group {
-            return Some(job);
-        }
-        if job.group().is_null() {
+        loop {
+            // SAFETY: this thread is the worker.
+            let job = unsafe { self.tasks.pop() }?;
+            if job.group() == group {
+                return Some(job);
+            }
+            if !job.group().is_null() {
+                // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
+                self.put(job);
+                return None;
+            }
             // A task that was spawned meanwhile may hide the group's: it can wait its turn.
             self.pool().inject_again(job);
-            return self.newest_of(group);
         }
-        // Back where it was: for a moment nobody else could see it, so somebody may have to be called.
-        self.put(job);
-        None
     }
 
     /// Takes the newest task, if it is this one.

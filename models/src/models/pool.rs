@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use reweave_core::promise;
 use reweave_core::sync::atomic::{AtomicU32, Ordering};
 use reweave_core::sync::{Arc, Unseen, thread};
+use reweave_sched::kernel::Kernel;
 use reweave_sched::{Failed, Pool, join, scope, spawn, spawn_async};
 
 use crate::histories::Random;
@@ -28,6 +29,21 @@ pub const MODELS: &[Model] = &[
             Seeded { bug: "sleep/sleep-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: spawn_and_end,
+    },
+    Model {
+        name: "quiet",
+        property: "a pool is found quiet only when every job has ended",
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 10_000)],
+        covers: &["quiet", "busy"],
+        seeded: &[
+            Seeded { bug: "pool/count-queued-first", run: Run::loom_bounded(3), expect: "quiet before all had ended" },
+            Seeded {
+                bug: "pool/count-queued-first",
+                run: Run::shuttle_pct(3, 10_000),
+                expect: "quiet before all had ended",
+            },
+        ],
+        body: quiet,
     },
     Model {
         name: "late-spawn",
@@ -50,6 +66,14 @@ pub const MODELS: &[Model] = &[
         body: late_wake,
     },
     Model {
+        name: "dropped-inside",
+        property: "a pool that one of its own tasks drops ends, and turns away what comes after",
+        runs: &[Run::shuttle_pct(3, 5_000)],
+        covers: &["ran", "came too late"],
+        seeded: &[Seeded { bug: "pool/turn-nobody-away", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" }],
+        body: dropped_inside,
+    },
+    Model {
         name: "blocked-for-a-later-task",
         property: "a task that waits for a later one is made up for",
         runs: &[Run::shuttle_pct(3, 3_000), Run::shuttle_random(3_000)],
@@ -68,6 +92,18 @@ pub const MODELS: &[Model] = &[
             expect: "exceeded max_steps",
         }],
         body: blocked_for_its_own_half,
+    },
+    Model {
+        name: "spares-come-and-go",
+        property: "a thread that makes up for another may go and another come in its place",
+        runs: &[Run::shuttle_pct(3, 10_000), Run::shuttle_random(10_000)],
+        covers: &["ended"],
+        seeded: &[Seeded {
+            bug: "pool/free-before-leaving",
+            run: Run::shuttle_random(10_000),
+            expect: "as this worker",
+        }],
+        body: spares_come_and_go,
     },
     Model {
         name: "random-trees",
@@ -102,6 +138,31 @@ fn spawn_and_end() {
     cover("ended");
 }
 
+/// On a kernel: a job that runs another, while somebody asks whether all is done.
+fn quiet() {
+    let kernel = Arc::new(Kernel::new(2));
+    let ended = Unseen::new(false);
+    let root = ended.clone();
+    kernel
+        .handle()
+        .spawn(move || {
+            // Ends before the task that has started it, so that as many have ended as were queued before it.
+            scope(|s| s.spawn(|| {}));
+            root.with(|ended| *ended = true);
+        })
+        .detach();
+    let other = thread::spawn({
+        let kernel = kernel.clone();
+        move || {
+            let quiet = kernel.close_if_done();
+            assert!(!quiet || ended.with(|ended| *ended), "the pool was quiet before all had ended");
+            cover(if quiet { "quiet" } else { "busy" });
+        }
+    });
+    kernel.work(0, |desk| assert!(desk.work_once()));
+    other.join().unwrap();
+}
+
 fn told(result: Result<u32, Failed>, ran: &'static str, late: &'static str) {
     match result {
         Ok(7) => cover(ran),
@@ -128,6 +189,14 @@ fn late_wake() {
     other.join().unwrap();
 }
 
+fn dropped_inside() {
+    let pool = pool(1, 0);
+    let handle = pool.handle();
+    let dropping = handle.spawn(move || drop(pool));
+    told(handle.spawn(|| 7).join(), "ran", "came too late");
+    dropping.join().unwrap();
+}
+
 fn blocked_for_a_later_task() {
     let pool = pool(1, 1);
     let (promise, eventual) = promise::pair::<u32, ()>();
@@ -146,6 +215,19 @@ fn blocked_for_its_own_half() {
     assert_eq!(first, 7);
     cover("made up for");
     drop(pool);
+}
+
+fn spares_come_and_go() {
+    let pool = pool(1, 1);
+    for _ in 0..2 {
+        let (promise, eventual) = promise::pair::<u32, ()>();
+        let blocked = pool.spawn(move || *eventual.wait().unwrap());
+        let other = pool.spawn(move || promise.fulfil(7));
+        assert_eq!(blocked.join().unwrap(), 7);
+        other.join().unwrap();
+    }
+    drop(pool);
+    cover("ended");
 }
 
 /// A tree of what can be done in a pool. A leaf is worth 1, everything else what it is made of.

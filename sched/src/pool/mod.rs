@@ -299,12 +299,14 @@ impl Shared {
         ended() == queued() + from_outside
     }
 
+    /// Takes no more jobs from outside, if all is done: whether it is.
+    pub(crate) fn close_if_done(&self) -> bool {
+        self.inject.close_if(|from_outside| self.is_quiet(from_outside))
+    }
+
     /// Ends the threads, if no more will come and all is done.
     pub(crate) fn end_if_done(&self) {
-        if self.closing.load(Ordering::Acquire)
-            && !self.is_over()
-            && self.inject.close_if(|from_outside| self.is_quiet(from_outside))
-        {
+        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.close_if_done() {
             self.over.store(true, Ordering::SeqCst);
             self.sleep.call_all();
         }
@@ -327,15 +329,19 @@ impl Shared {
             if !worker.tasks.is_empty() || !self.crew.dismiss() {
                 return false;
             }
-            let ties = worker.leave();
-            seats.free.push(worker.index());
-            ties
+            if seeded("pool/free-before-leaving") {
+                seats.free.push(worker.index());
+                drop(seats);
+                worker.leave()
+            } else {
+                let ties = worker.leave();
+                seats.free.push(worker.index());
+                ties
+            }
         };
-        // This thread was counted as running until now: who lay down meanwhile may have left work to it. The fence of the call is between
+        // This thread was counted as running until now: who lay down meanwhile may have left work to it, and would find it when its own time is over. The fence of the call is between
         // our count and the look for sleepers, opposite that of who lay down.
-        if !seeded("pool/dismiss-without-calling") {
-            self.sleep.call(|| self.wants_another());
-        }
+        self.sleep.call(|| self.wants_another());
         drop(ties);
         true
     }
