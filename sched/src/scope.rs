@@ -6,7 +6,7 @@
 //! the count to zero is the last. If that is the body, the scope is over. If it is a job, it signals the scope's trigger, for which the
 //! body's thread waits then.
 //!
-//! The count is a word that all workers would write at each spawn and each end. So each worker keeps a [`Credit`]: pending counts of the scope that
+//! The count is a word that all workers would write at each spawn and each end. So each worker keeps a `Credit`: pending counts of the scope that
 //! it works for which belong to no job. A spawn takes one of them, or raises the count by many; who ends adds its own. The worker
 //! gives the credit back, lowering the count by all of it, before it does anything else than run jobs of that scope: a job of another,
 //! a search for work, a wait.
