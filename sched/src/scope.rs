@@ -40,7 +40,7 @@ use reweave_core::context::{Context, HandedOn, Lazily};
 use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell};
+use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell, thread};
 use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef, quietly};
@@ -137,7 +137,7 @@ pub(crate) struct Group {
     token: Mutex<Option<Token>>,
     /// The first panic.
     panic: Mutex<Option<Panic>>,
-    /// Nothing: written when the group goes, so that the checkers see who looks at it at the same time.
+    /// Nothing: looked at by each job, and written when the group goes, so that the checkers see whether that comes after.
     presence: UnsafeCell<()>,
 }
 
@@ -210,7 +210,13 @@ impl Group {
             }
         }
         let credit = worker.map_or(0, |worker| worker.credit.take(self));
-        if self.end(1 + credit) || seeded("scope/leave-early") {
+        if self.end(1 + credit) {
+            return;
+        }
+        if seeded("scope/leave-early") {
+            while self.pending.load(Ordering::Relaxed) > 0 {
+                thread::yield_now();
+            }
             return;
         }
         // All that is left is elsewhere.
@@ -267,6 +273,7 @@ impl<F: FnOnce() + Send> Spawned<F> {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
             group.fail(panic);
         }
+        group.presence.with(|_| ());
         match worker {
             Some(worker) => worker.credit.earn(group),
             None => group.end_jobs(1),

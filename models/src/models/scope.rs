@@ -24,7 +24,7 @@ pub const MODELS: &[Model] = &[
         ],
         covers: &["ran here", "ran there"],
         seeded: &[
-            Seeded { bug: "scope/leave-early", run: Run::shuttle_pct(3, 5_000), expect: "left before its job" },
+            Seeded { bug: "scope/leave-early", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/end-before-body", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/touch-after-end", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/keep-credit", run: Run::loom_bounded(2), expect: "deadlock" },
