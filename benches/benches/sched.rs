@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use futures_lite::future::block_on;
-use reweave_benches::systems::{async_executor, chili, rayon, tokio};
+use reweave_benches::systems::{async_executor, chili, rayon, reweave, tokio};
 use reweave_benches::workload::sched::join::Node;
 use reweave_benches::workload::sched::pool::{Join, Pool, Scope, Spawn};
 
@@ -96,11 +96,13 @@ fn spawn_await<P: Spawn>(group: &mut Group<'_>, name: &str) {
 /// Forks and joins.
 fn joins(c: &mut Criterion) {
     let mut group = c.benchmark_group("join");
+    join::<reweave::Pool>(&mut group, "reweave");
     join::<rayon::Pool>(&mut group, "rayon");
     join::<chili::Pool>(&mut group, "chili");
     group.finish();
 
     let mut group = c.benchmark_group("join-tree");
+    join_tree::<reweave::Pool>(&mut group, "reweave");
     join_tree::<rayon::Pool>(&mut group, "rayon");
     join_tree::<chili::Pool>(&mut group, "chili");
     group.finish();
@@ -110,6 +112,7 @@ fn joins(c: &mut Criterion) {
 fn scopes(c: &mut Criterion) {
     for jobs in [1, 100] {
         let mut group = c.benchmark_group(format!("scoped-spawn/{jobs}"));
+        scope::<reweave::Pool>(&mut group, "reweave", jobs);
         scope::<rayon::Pool>(&mut group, "rayon", jobs);
         group.finish();
     }
@@ -118,6 +121,7 @@ fn scopes(c: &mut Criterion) {
 /// Tasks that are awaited.
 fn tasks(c: &mut Criterion) {
     let mut group = c.benchmark_group("spawn-await");
+    spawn_await::<reweave::Pool>(&mut group, "reweave");
     spawn_await::<tokio::Pool>(&mut group, "tokio");
     spawn_await::<async_executor::Pool>(&mut group, "async-executor");
     group.finish();

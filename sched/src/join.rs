@@ -13,7 +13,7 @@
 //! | *taken back* | the owner popped it from its deque | its owner |
 //! | *stolen* | a thief took it | the thief, which then completes it |
 //!
-//! What a half needs only if it is shared stands on the heap ([`Part`]), so that the others are small; in it is the
+//! What a half needs only if it is shared stands on the heap (`Part`), so that the others are small; in it is the
 //! [`Trigger`] by which the thief says that the half is done.
 //!
 //! # Invariants

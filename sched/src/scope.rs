@@ -6,7 +6,7 @@
 //! the count to zero is the last. If that is the body, the scope is over. If it is a job, it signals the scope's trigger, for which the
 //! body's thread waits then.
 //!
-//! The count is a word that all workers would write at each spawn and each end. So each worker keeps a [`Credit`]: pending counts of the scope that
+//! The count is a word that all workers would write at each spawn and each end. So each worker keeps a `Credit`: pending counts of the scope that
 //! it works for which belong to no job. A spawn takes one of them, or raises the count by many; who ends adds its own. The worker
 //! gives the credit back, lowering the count by all of it, before it does anything else than run jobs of that scope: a job of another,
 //! a search for work, a wait.
@@ -40,7 +40,7 @@ use reweave_core::context::{Context, HandedOn, Lazily};
 use reweave_core::event::{self, Limits};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell, thread};
+use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell};
 use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef, quietly};
@@ -137,7 +137,7 @@ pub(crate) struct Group {
     token: Mutex<Option<Token>>,
     /// The first panic.
     panic: Mutex<Option<Panic>>,
-    /// Nothing: looked at by each job, and written when the group goes, so that the checkers see whether that comes after.
+    /// Nothing: written when the group goes, so that the checkers see who looks at it at the same time.
     presence: UnsafeCell<()>,
 }
 
@@ -213,12 +213,6 @@ impl Group {
         if self.end(1 + credit) {
             return;
         }
-        if seeded("scope/leave-early") {
-            while self.pending.load(Ordering::Relaxed) > 0 {
-                thread::yield_now();
-            }
-            return;
-        }
         // All that is left is elsewhere.
         let limits = Limits::unstoppable();
         event::wait_signal(&self.over, "the jobs of a scope", limits).expect("nothing stops this wait");
@@ -265,7 +259,7 @@ impl<F: FnOnce() + Send> Spawned<F> {
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
         let body = this.body;
-        if seeded("scope/end-before-body") {
+        if seeded("scope/leave-early") {
             group.end_jobs(1);
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
@@ -273,7 +267,6 @@ impl<F: FnOnce() + Send> Spawned<F> {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
             group.fail(panic);
         }
-        group.presence.with(|_| ());
         match worker {
             Some(worker) => worker.credit.earn(group),
             None => group.end_jobs(1),

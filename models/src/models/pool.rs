@@ -108,7 +108,7 @@ pub const MODELS: &[Model] = &[
         covers: &["join", "scope", "task", "future", "panic"],
         seeded: &[
             Seeded { bug: "task/end-silently", run: Run::shuttle_random(3_000), expect: "exceeded max_steps" },
-            Seeded { bug: "scope/end-before-body", run: Run::shuttle_random(3_000), expect: "is worth" },
+            Seeded { bug: "scope/leave-early", run: Run::shuttle_random(3_000), expect: "is worth" },
         ],
         body: random_trees,
     },

@@ -25,7 +25,6 @@ pub const MODELS: &[Model] = &[
         covers: &["ran here", "ran there"],
         seeded: &[
             Seeded { bug: "scope/leave-early", run: Run::loom_bounded(2), expect: "Causality violation" },
-            Seeded { bug: "scope/end-before-body", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/touch-after-end", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/keep-credit", run: Run::loom_bounded(2), expect: "deadlock" },
         ],
@@ -36,7 +35,7 @@ pub const MODELS: &[Model] = &[
         property: "a scope waits for the jobs of its jobs",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran here", "ran there"],
-        seeded: &[Seeded { bug: "scope/end-before-body", run: Run::loom_bounded(2), expect: "Causality violation" }],
+        seeded: &[Seeded { bug: "scope/leave-early", run: Run::loom_bounded(2), expect: "Causality violation" }],
         body: job_of_a_job,
     },
     Model {
@@ -44,11 +43,7 @@ pub const MODELS: &[Model] = &[
         property: "a job's panic goes on behind the scope, when all its jobs have ended",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran here", "ran there"],
-        seeded: &[Seeded {
-            bug: "scope/end-before-body",
-            run: Run::shuttle_pct(3, 5_000),
-            expect: "a job has panicked",
-        }],
+        seeded: &[Seeded { bug: "scope/leave-early", run: Run::shuttle_pct(3, 5_000), expect: "a job has panicked" }],
         body: panic_of_a_job,
     },
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::workload::sched::pool::{self, Install, Join, Queue, Scope, Spawn, Task};
+use crate::workload::sched::pool::{self, Install, Join, Map, Queue, Scope, Spawn, Task};
 
 /// A pool of its workers.
 #[derive(Debug)]
@@ -44,6 +44,12 @@ impl Scope for Pool {
                 scope.spawn(move || job(index));
             }
         });
+    }
+}
+
+impl Map for Pool {
+    fn map(&self, items: &[u64], f: impl Fn(u64) -> u64 + Send + Sync) -> Vec<u64> {
+        reweave_sched::par_map(items, |&item| f(item))
     }
 }
 

@@ -111,7 +111,8 @@ fn reweave(work: Work) -> Option<Timed> {
         Work::Join => join::trial::<reweave::Pool>,
         Work::Scope => scoped::trial::<reweave::Pool>,
         Work::Await => awaiting::trial::<reweave::Pool>,
-        Work::Map | Work::Skew => return None,
+        Work::Map => map::even::<reweave::Pool>,
+        Work::Skew => map::skewed::<reweave::Pool>,
         Work::Unbalanced => queue::unbalanced::<reweave::Pool>,
         Work::Fine => queue::fine::<reweave::Pool>,
     })

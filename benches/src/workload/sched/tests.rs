@@ -53,16 +53,15 @@ fn systems_offer_what_they_can() {
     assert_eq!(offered(Work::Join), ["reweave", "rayon", "chili"]);
     assert_eq!(offered(Work::Await), ["reweave", "tokio", "async-executor"]);
     assert_eq!(offered(Work::Scope), ["reweave", "rayon"]);
-    assert_eq!(offered(Work::Map), ["rayon"]);
-    assert_eq!(offered(Work::Skew), ["rayon", "shared-queue"]);
-    for work in [Work::Unbalanced, Work::Fine] {
+    assert_eq!(offered(Work::Map), ["reweave", "rayon"]);
+    for work in [Work::Skew, Work::Unbalanced, Work::Fine] {
         assert_eq!(offered(work), ["reweave", "rayon", "shared-queue"]);
     }
     for workload in &ALL {
         assert!(workload.baselines().iter().all(|baseline| workload.systems().contains(baseline)), "{workload:?}");
     }
     let error = ALL[0].trial("tokio", &trial(1)).unwrap_err().to_string();
-    assert_eq!(error, "unknown system `tokio`: choose from rayon, chili");
+    assert_eq!(error, "unknown system `tokio`: choose from reweave, rayon, chili");
 }
 
 #[test]
