@@ -153,7 +153,7 @@ impl Shared {
         // Work may have been left to this worker: whoever made it saw enough of them running. The fence is between our count and the
         // look for work, opposite that of the maker between its push and its look at the counts.
         fence_after_rmw();
-        if this.wants_another() && !seeded("pool/block-without-calling") {
+        if this.wants_another() {
             this.sleep.call(|| this.wants_another());
         }
     }
