@@ -17,7 +17,7 @@ pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard
 pub mod thread {
     use std::time::Instant;
 
-    pub use loom::thread::{AccessError, JoinHandle, LocalKey, Thread, current, panicking, park, spawn, yield_now};
+    pub use loom::thread::{AccessError, JoinHandle, LocalKey, Thread, current, park, spawn, yield_now};
 
     /// Starts a named thread; no checker refuses one.
     ///
@@ -41,6 +41,11 @@ pub mod thread {
         T: Send + 'static,
     {
         try_spawn(name, body)
+    }
+
+    /// Whether the current thread is unwinding from a panic.
+    pub fn panicking() -> bool {
+        std::thread::panicking()
     }
 
     /// None: threads of a model have no names.

@@ -105,7 +105,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "declared-lock",
         property: "a declaration does not stand in for the owner of a lock whose guard roams",
-        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 3_000)],
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(4, 20_000)],
         covers: &["both slept"],
         seeded: &[Seeded { bug: "waitfor/declare-the-open", run: Run::loom_bounded(2), expect: "never was" }],
         body: declared_lock,
