@@ -18,11 +18,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "back-or-stolen",
         property: "a shared half is run once, here or there, and seen from behind the join",
-        runs: &[
-            Run::loom_bounded(3),
-            Run::loom_bounded(4).deep().may_be_cut_off("not seen to end in a minute"),
-            Run::shuttle_pct(3, 5_000),
-        ],
+        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["taken back", "stolen"],
         seeded: &[
             Seeded { bug: "join/done-before-result", run: Run::loom_bounded(2), expect: "Causality violation" },
@@ -43,7 +39,7 @@ pub const MODELS: &[Model] = &[
         property: "whoever waits for a stolen half runs halves of that half, and nothing else",
         runs: &[
             Run::loom_bounded(2),
-            Run::loom_bounded(3).deep().may_be_cut_off("not seen to end in a minute"),
+            Run::loom_bounded(3).deep().may_be_cut_off("not seen to end in 25 seconds"),
             Run::shuttle_pct(3, 10_000),
         ],
         covers: &["helped", "alone"],
