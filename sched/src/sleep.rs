@@ -2,7 +2,7 @@
 //!
 //! A worker without work searches for a while and then sleeps. Whoever makes work calls one sleeper, unless somebody
 //! searches already and will find it. A searcher that finds work calls the next if there is more, so that work that comes in bursts
-//! wakes as many as it can feed, one after the other, and none in vain.
+//! wakes one after the other, for as long as there is more.
 //!
 //! # Protocol
 //!

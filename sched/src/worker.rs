@@ -6,11 +6,11 @@
 //!
 //! # Where a worker looks
 //!
-//! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of an injector
+//! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of the injector
 //!    instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
-//! 2. The injectors, its node's first.
-//! 3. Other workers, the nearest first, at random among those that are equally near: a shared half first, which is the larger
-//!    piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
+//! 2. The injector.
+//! 3. Other workers, in turn from one chosen at random, those that make up for blocked ones last: a shared half first, which is the
+//!    larger piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
 //!
 //! At most half the workers do the last at the same time; after a while in vain a worker lies down ([`sleep`](crate::sleep)).
 //!
@@ -40,7 +40,7 @@ use crate::stats::Counters;
 const PATIENCE: u32 = if MODELLED { 3 } else { 61 };
 
 /// Rounds of looking around before a worker lies down. The first rounds follow each other at distances that double, the others
-/// give the core away in between; together they take about the time that it takes to wake a thread.
+/// give the core away in between, which beside busy threads can cost a time slice.
 const ROUNDS: u32 = if MODELLED { 1 } else { 40 };
 /// The first rounds.
 const BURSTS: u32 = 6;
