@@ -20,6 +20,7 @@
 //! say themselves. A worker lives as long as its pool's table, and every thread of the pool keeps that alive.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::ptr::{NonNull, null};
 
 use crossbeam_utils::CachePadded;
@@ -77,8 +78,6 @@ pub(crate) struct Worker {
     random: Cell<u64>,
     /// The owner's: jobs until the oldest goes first.
     patience: Cell<u32>,
-    /// The owner's: the workers that it steals from, the nearest group first. Those that make up for blocked ones are not in it.
-    rings: Cell<Vec<Vec<usize>>>,
 }
 
 // SAFETY: see "Who may touch what": the owner's fields are touched by one thread.
@@ -103,7 +102,6 @@ impl Worker {
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             patience: Cell::new(PATIENCE),
-            rings: Cell::default(),
         }
     }
 
@@ -155,7 +153,6 @@ impl Worker {
         let others = self.ties.replace(Some((hook, pool)));
         assert!(others.is_none(), "one thread at a time is a worker");
         self.agent.store(Agent::current().number(), Ordering::Relaxed);
-        self.rings.set(self.pool().rings_of(self.index));
         self.works();
     }
 
@@ -347,11 +344,8 @@ impl Worker {
 
     /// A job of another worker.
     fn steal(&self) -> Option<JobRef> {
-        let rings = self.rings.take();
-        let job = rings.iter().find_map(|ring| self.steal_among(ring.len(), |place| ring[place]));
-        self.rings.set(rings);
-        let (spares, first) = self.pool().spares();
-        let job = job.or_else(|| self.steal_among(spares, |place| first + place));
+        let (first, spares) = self.pool().places();
+        let job = self.steal_among(first).or_else(|| self.steal_among(spares));
         match job {
             Some(_) => self.counters.stolen.add(1),
             None => self.counters.failed_steals.add(1),
@@ -360,10 +354,10 @@ impl Worker {
     }
 
     /// A job of one of these workers, who are asked in turn, from one that is chosen at random.
-    fn steal_among(&self, ring: usize, index: impl Fn(usize) -> usize) -> Option<JobRef> {
-        let first = self.random_below(ring);
-        (0..ring).find_map(|place| {
-            let index = index((first + place) % ring);
+    fn steal_among(&self, places: Range<usize>) -> Option<JobRef> {
+        let first = self.random_below(places.len());
+        (0..places.len()).find_map(|turn| {
+            let index = places.start + (first + turn) % places.len();
             let victim = self.pool().worker(index).filter(|_| index != self.index)?;
             let job = victim.halves.steal_one().or_else(|| victim.tasks.steal_one());
             if job.is_none() {

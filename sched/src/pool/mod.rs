@@ -22,6 +22,7 @@ mod install;
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::time::Instant;
 
@@ -371,15 +372,10 @@ impl Shared {
         }
     }
 
-    /// The workers that one steals from, the nearest group first, without those that make up for blocked ones.
-    pub(crate) fn rings_of(&self, index: usize) -> Vec<Vec<usize>> {
-        vec![(0..self.settings.threads).filter(|&other| other != index).collect()]
-    }
-
-    /// How many workers there are that make up for blocked ones, and the index of the first.
-    pub(crate) fn spares(&self) -> (usize, usize) {
-        let first = self.settings.threads;
-        (self.made.load(Ordering::Acquire).saturating_sub(first), first)
+    /// The places of the workers that it was made with, and of those that make up for blocked ones.
+    pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
+        let (first, made) = (self.settings.threads, self.made.load(Ordering::Acquire));
+        (0..first, first..made.max(first))
     }
 }
 

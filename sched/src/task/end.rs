@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use reweave_core::event::{Awaits, Event, Source, Ticket, Waiter, Waiting};
 
-use super::head::{awaits_directly, cancelled_here};
+use super::waker::{awaits_directly, cancelled_here};
 use super::{Failed, Task};
 
 /// The event of a task's end, without its result.

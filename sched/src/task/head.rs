@@ -34,18 +34,18 @@
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
 
-use std::cell::Cell;
-use std::ptr::{NonNull, null};
-use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::ptr::NonNull;
+use std::task::Waker;
 
 use reweave_core::Reason;
 use reweave_core::cancel::{Callback, Cancelled, Token};
-use reweave_core::context::{Agent, Context, HandedOn, Lazily, Mark};
+use reweave_core::context::{Agent, Context, HandedOn, Lazily};
 use reweave_core::event::{Awaits, Enders, Source, WaitList};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Mutex, UnsafeCell, thread_local};
+use reweave_core::sync::{Arc, Mutex, UnsafeCell};
 
+use super::waker::{Reference, as_current};
 use super::{Failed, State};
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::Shared;
@@ -281,7 +281,7 @@ impl Head {
     }
 
     /// Counts a wake-up. Returns whether the caller has to enter the task in a queue.
-    fn wake(&self) -> bool {
+    pub(super) fn wake(&self) -> bool {
         // Written even if it changes nothing (invariant 2).
         let woken = |state: usize| match state {
             _ if state & ENDED != 0 => None,
@@ -293,14 +293,14 @@ impl Head {
     }
 
     /// Wakes it.
-    fn wake_here(&self) {
+    pub(super) fn wake_here(&self) {
         if self.wake() {
             self.retain();
             Self::submit(NonNull::from(self));
         }
     }
 
-    fn retain(&self) {
+    pub(super) fn retain(&self) {
         // Relaxed: whoever makes a reference has one.
         self.references.fetch_add(1, Ordering::Relaxed);
     }
@@ -371,10 +371,8 @@ impl Head {
                     head.runner.store(Agent::current().number(), Ordering::Relaxed);
                 }
                 Context::enter_lazily(head, || {
-                    let before = CURRENT.with(|current| current.replace((this.as_ptr(), Context::mark())));
                     // SAFETY: the body is ours. It does not unwind.
-                    unsafe { (head.vtable.run)(this) };
-                    CURRENT.with(|current| current.set(before));
+                    as_current(this, || unsafe { (head.vtable.run)(this) });
                 });
             }
         }
@@ -408,63 +406,6 @@ impl Head {
         // SAFETY: by the contract.
         unsafe { (this.as_ref().vtable.take)(this, std::ptr::from_mut(&mut output).cast()) };
         output
-    }
-
-    /// A waker that borrows a reference of the caller's.
-    pub(super) fn raw_waker(this: NonNull<Self>) -> RawWaker {
-        RawWaker::new(this.as_ptr().cast_const().cast(), &WAKER)
-    }
-}
-
-thread_local! {
-    /// The task that this thread runs, and the mark of its context.
-    static CURRENT: Cell<(*const Head, Mark)> = Cell::new((null(), Mark::default()));
-}
-
-/// Whether this is the waker of the task that this thread polls, and no other context has been entered meanwhile. If so, and the task
-/// suspends because of what is awaited here, a cancellation of its token will wake it.
-pub(super) fn awaits_directly(waker: &Waker) -> bool {
-    let (head, mark) = CURRENT.with(Cell::get);
-    if waker.data() != head.cast() || waker.vtable() != &WAKER || mark != Context::mark() {
-        return false;
-    }
-    // SAFETY: the task is being polled, further up on this stack.
-    unsafe { &*head }.listen();
-    true
-}
-
-/// Whether the task that this thread polls goes on; why not, if it is cancelled.
-pub(super) fn cancelled_here() -> Result<(), Cancelled> {
-    let (head, _) = CURRENT.with(Cell::get);
-    // SAFETY: a task that is current is being polled, further up on this stack.
-    match unsafe { head.as_ref() }.and_then(Head::cancelled) {
-        Some(cancelled) => Err(cancelled),
-        None => Ok(()),
-    }
-}
-
-/// A reference to a head.
-struct Reference(NonNull<Head>);
-
-// SAFETY: a head is shared among threads, and referred to from any.
-unsafe impl Send for Reference {}
-
-impl Reference {
-    fn new(head: &Head) -> Self {
-        head.retain();
-        Self(NonNull::from(head))
-    }
-
-    fn wake(&self) {
-        // SAFETY: the reference.
-        unsafe { self.0.as_ref() }.wake_here();
-    }
-}
-
-impl Drop for Reference {
-    fn drop(&mut self) {
-        // SAFETY: the reference.
-        unsafe { Head::release(self.0) }
     }
 }
 
@@ -510,35 +451,4 @@ impl Source for Head {
         let runner = Agent::from_number(self.runner.load(Ordering::Relaxed)).filter(|_| runs);
         Awaits::new("the end of a task", runner.map_or(Enders::Unknown, Enders::One))
     }
-}
-
-static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
-
-/// # Safety
-/// For all of these: `data` is a head, and the waker one of its references.
-unsafe fn clone_waker(data: *const ()) -> RawWaker {
-    // SAFETY: by the contract.
-    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
-    // SAFETY: as above.
-    unsafe { this.as_ref() }.retain();
-    Head::raw_waker(this)
-}
-
-unsafe fn wake(data: *const ()) {
-    // SAFETY: by the contract.
-    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
-    // SAFETY: as above; the waker's reference becomes the entry's, or is given up.
-    unsafe { if this.as_ref().wake() { Head::submit(this) } else { Head::release(this) } }
-}
-
-unsafe fn wake_by_ref(data: *const ()) {
-    // SAFETY: by the contract.
-    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
-    // SAFETY: as above.
-    unsafe { this.as_ref() }.wake_here();
-}
-
-unsafe fn drop_waker(data: *const ()) {
-    // SAFETY: by the contract; the waker's reference.
-    unsafe { Head::release(NonNull::new_unchecked(data.cast_mut().cast())) }
 }

@@ -18,11 +18,13 @@
 //! |---|---|
 //! | `head` | the state of a task, and who may do what with it |
 //! | `record` | a task as a whole: what is run, and what came of it |
+//! | `waker` | what refers to a task from outside |
 //! | `end` | waiting for the end |
 
 mod end;
 mod head;
 mod record;
+mod waker;
 
 use std::any::Any;
 use std::error::Error;

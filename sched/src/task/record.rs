@@ -13,6 +13,7 @@ use reweave_core::sync::{Arc, UnsafeCell};
 
 use super::Failed;
 use super::head::{Head, How, Vtable};
+use super::waker::raw_waker;
 use crate::job::quietly;
 use crate::pool::Shared;
 
@@ -106,7 +107,7 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
         // SAFETY: by the contract.
         let this = unsafe { Self::of(head) };
         // SAFETY: the waker borrows a reference of the caller's, and is not dropped.
-        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(Head::raw_waker(head)) });
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(head)) });
         let mut cx = Context::from_waker(&waker);
         // The stage is looked at through the cell only for as long as the body runs: nobody else may.
         let stepped = this.stage.with_mut(|stage| {

@@ -1,0 +1,106 @@
+//! What refers to a task from outside: its wakers, other references, and the task that a thread runs at the moment.
+
+use std::cell::Cell;
+use std::ptr::{NonNull, null};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use reweave_core::cancel::Cancelled;
+use reweave_core::context::{Context, Mark};
+use reweave_core::sync::thread_local;
+
+use super::head::Head;
+
+thread_local! {
+    /// The task that this thread runs, and the mark of its context.
+    static CURRENT: Cell<(*const Head, Mark)> = Cell::new((null(), Mark::default()));
+}
+
+/// Runs `body`, which runs this task, as the current one. It does not unwind.
+pub(super) fn as_current(this: NonNull<Head>, body: impl FnOnce()) {
+    let before = CURRENT.with(|current| current.replace((this.as_ptr(), Context::mark())));
+    body();
+    CURRENT.with(|current| current.set(before));
+}
+
+/// Whether this is the waker of the task that this thread polls, and no other context has been entered meanwhile. If so, and the task
+/// suspends because of what is awaited here, a cancellation of its token will wake it.
+pub(super) fn awaits_directly(waker: &Waker) -> bool {
+    let (head, mark) = CURRENT.with(Cell::get);
+    if waker.data() != head.cast() || waker.vtable() != &WAKER || mark != Context::mark() {
+        return false;
+    }
+    // SAFETY: the task is being polled, further up on this stack.
+    unsafe { &*head }.listen();
+    true
+}
+
+/// Whether the task that this thread polls goes on; why not, if it is cancelled.
+pub(super) fn cancelled_here() -> Result<(), Cancelled> {
+    let (head, _) = CURRENT.with(Cell::get);
+    // SAFETY: a task that is current is being polled, further up on this stack.
+    match unsafe { head.as_ref() }.and_then(Head::cancelled) {
+        Some(cancelled) => Err(cancelled),
+        None => Ok(()),
+    }
+}
+
+/// A reference to a head.
+pub(super) struct Reference(NonNull<Head>);
+
+// SAFETY: a head is shared among threads, and referred to from any.
+unsafe impl Send for Reference {}
+
+impl Reference {
+    pub(super) fn new(head: &Head) -> Self {
+        head.retain();
+        Self(NonNull::from(head))
+    }
+
+    pub(super) fn wake(&self) {
+        // SAFETY: the reference.
+        unsafe { self.0.as_ref() }.wake_here();
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // SAFETY: the reference.
+        unsafe { Head::release(self.0) }
+    }
+}
+
+/// A waker that borrows a reference of the caller's.
+pub(super) fn raw_waker(this: NonNull<Head>) -> RawWaker {
+    RawWaker::new(this.as_ptr().cast_const().cast(), &WAKER)
+}
+
+static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_ref, drop_waker);
+
+/// # Safety
+/// For all of these: `data` is a head, and the waker one of its references.
+unsafe fn clone_waker(data: *const ()) -> RawWaker {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above.
+    unsafe { this.as_ref() }.retain();
+    raw_waker(this)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above; the waker's reference becomes the entry's, or is given up.
+    unsafe { if this.as_ref().wake() { Head::submit(this) } else { Head::release(this) } }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: by the contract.
+    let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
+    // SAFETY: as above.
+    unsafe { this.as_ref() }.wake_here();
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: by the contract; the waker's reference.
+    unsafe { Head::release(NonNull::new_unchecked(data.cast_mut().cast())) }
+}
