@@ -7,6 +7,7 @@ use std::{fmt, io};
 use reweave_core::sync::{MODELLED, thread};
 
 use super::Pool;
+use crate::agenda::Policy;
 
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
@@ -32,6 +33,7 @@ pub struct Builder {
     pub(crate) stack_size: Option<usize>,
     pub(crate) keep_alive: Duration,
     spare: usize,
+    pub(crate) policy: Policy,
 }
 
 impl Default for Builder {
@@ -43,6 +45,7 @@ impl Default for Builder {
             stack_size: None,
             keep_alive: Duration::from_secs(1),
             spare: SPARE,
+            policy: Policy::new(),
         }
     }
 }
@@ -76,6 +79,12 @@ impl Builder {
     /// How long a thread that made up for a blocked one sleeps before it ends; a second if nothing is said.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
+        self
+    }
+
+    /// What its tasks must keep to; nothing, if nothing is said.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 
