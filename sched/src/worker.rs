@@ -170,7 +170,9 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
-        self.credit.give_back_unless_of(job.group());
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back_unless_of(job.group());
+        }
         job.run(self);
         // Afterwards: the pool is quiet when as many have ended as were queued.
         self.counters.executed.add(1);
@@ -347,7 +349,7 @@ impl Worker {
 
     /// Gives back what it holds of the scope that it worked for, before it does anything else.
     pub(crate) fn settle(&self) {
-        if !seeded("scope/keep-credit") {
+        if !seeded("scope/rest-with-credit") {
             self.credit.give_back();
         }
     }
