@@ -12,6 +12,7 @@
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
 
 pub mod deque;
+mod door;
 mod injector;
 mod job;
 pub mod join;

@@ -188,6 +188,12 @@ impl Worker {
         pool.sleep.call(|| pool.wants_another());
     }
 
+    /// Puts a job behind all others, for any worker.
+    pub(crate) fn push_last(&self, job: JobRef) {
+        self.counters.queued.add(1);
+        self.pool().inject_again(job);
+    }
+
     /// Its newest task, if that is known to belong to this group.
     pub(crate) fn newest_of(&self, group: *const ()) -> Option<JobRef> {
         loop {

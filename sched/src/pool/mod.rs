@@ -33,7 +33,8 @@ use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex, thread};
 use reweave_core::time::Clock;
 
-use crate::injector::{From, Injector};
+use crate::door::{Arrival, Door};
+use crate::injector::Injector;
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     table: Box<[AtomicPtr<Worker>]>,
     made: AtomicUsize,
     pub(crate) sleep: Sleep,
+    door: Door,
     pub(crate) inject: Injector,
     crew: Crew,
     seats: Mutex<Seats>,
@@ -161,6 +163,7 @@ impl Shared {
             table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
             made: AtomicUsize::new(0),
             sleep: Sleep::new(settings.threads / 2),
+            door: Door::new(),
             inject: Injector::new(),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
@@ -267,22 +270,20 @@ impl Shared {
         self.crew.has_spares() && self.running() > self.settings.threads
     }
 
-    /// Puts a job where any worker may take it, first come first served, and calls one.
-    pub(crate) fn inject(&self, job: JobRef) {
-        self.enter(job, From::Outside);
-    }
-
-    /// The same with a job that has been taken from another queue.
-    pub(crate) fn inject_again(&self, job: JobRef) {
-        self.enter(job, From::Queue);
-    }
-
-    fn enter(&self, job: JobRef, from: From) {
-        match self.inject.push(job, from) {
-            Ok(()) => self.sleep.call(|| self.wants_another()),
+    /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
+    pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
+        if self.door.enter(arrival) {
+            self.inject_again(job);
+        } else {
             // Too late: whoever brings it ends it.
-            Err(job) => job.run_without_worker(),
+            job.run_without_worker();
         }
+    }
+
+    /// The same with a job that has been counted already.
+    pub(crate) fn inject_again(&self, job: JobRef) {
+        self.inject.push(job);
+        self.sleep.call(|| self.wants_another());
     }
 
     /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
@@ -302,7 +303,7 @@ impl Shared {
 
     /// Takes no more jobs from outside, if all is done: whether it is.
     pub(crate) fn close_if_done(&self) -> bool {
-        self.inject.close_if(|from_outside| self.is_quiet(from_outside))
+        self.door.close_if(|from_outside| self.is_quiet(from_outside))
     }
 
     /// Ends the threads, if no more will come and all is done.

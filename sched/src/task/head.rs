@@ -47,6 +47,7 @@ use reweave_core::sync::{Arc, Mutex, UnsafeCell};
 
 use super::waker::{Reference, as_current};
 use super::{Failed, State};
+use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::Shared;
 use crate::worker::Worker;
@@ -296,7 +297,7 @@ impl Head {
     pub(super) fn wake_here(&self) {
         if self.wake() {
             self.retain();
-            Self::submit(NonNull::from(self));
+            Self::submit(NonNull::from(self), Arrival::Woken);
         }
     }
 
@@ -319,36 +320,42 @@ impl Head {
     }
 
     /// Enters the task in a queue, for the first time or after a wake-up; the entry takes over a reference of the caller's.
-    pub(super) fn submit(this: NonNull<Self>) {
-        Self::enter(this, false);
-    }
-
-    /// Enters it behind all others, with a reference of its own.
-    pub(super) fn submit_last(this: NonNull<Self>) {
-        // SAFETY: whoever runs the task has a reference.
-        unsafe { this.as_ref() }.retain();
-        Self::enter(this, true);
-    }
-
-    fn enter(this: NonNull<Self>, last: bool) {
+    pub(super) fn submit(this: NonNull<Self>, arrival: Arrival) {
         // SAFETY: the entry's reference keeps it, until it is run.
         let (head, job) = unsafe { (this.as_ref(), JobRef::new(this.cast())) };
-        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool)) {
-            Some(worker) if !last => worker.push(job),
-            _ => {
+        match Self::worker_of(&head.pool) {
+            Some(worker) => worker.push(job),
+            None => {
                 // Its own handle: once the job is in, the task may end, and its pool with it.
                 let pool = head.pool.clone();
-                pool.inject(job);
+                pool.inject(job, arrival);
             }
         }
+    }
+
+    /// Enters it behind all others, with a reference of its own. By the worker that runs it.
+    pub(super) fn submit_last(this: NonNull<Self>) {
+        // SAFETY: whoever runs the task has a reference.
+        let head = unsafe { this.as_ref() };
+        head.retain();
+        // SAFETY: the entry's reference keeps it, until it is run.
+        let job = unsafe { JobRef::new(this.cast()) };
+        match Self::worker_of(&head.pool) {
+            Some(worker) => worker.push_last(job),
+            None => unreachable!("tasks are run by the workers of their pool"),
+        }
+    }
+
+    /// The worker that this thread is, if it is one of this pool.
+    fn worker_of(pool: &Shared) -> Option<&Worker> {
+        Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool))
     }
 
     /// Runs a closure here that nobody has begun, if this is a worker of its pool.
     pub(super) fn run_inline(this: NonNull<Self>) {
         // SAFETY: the caller has a reference.
         let head = unsafe { this.as_ref() };
-        let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool));
-        if let Some(worker) = worker.filter(|_| head.vtable.is_closure && head.begin(true)) {
+        if let Some(worker) = Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure && head.begin(true)) {
             // SAFETY: not run, only compared with.
             let entry = unsafe { JobRef::new(this.cast()) };
             if worker.take_newest(&entry).is_some() {

@@ -38,6 +38,7 @@ use reweave_core::cancel::{Cancelled, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
 
+use crate::door::Arrival;
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
 
@@ -142,7 +143,7 @@ fn here() -> Arc<Shared> {
 
 fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
     let head = Record::make(pool, body);
-    Head::submit(head);
+    Head::submit(head, Arrival::New);
     Task { head, _output: PhantomData }
 }
 

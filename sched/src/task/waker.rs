@@ -9,6 +9,7 @@ use reweave_core::context::{Context, Mark};
 use reweave_core::sync::thread_local;
 
 use super::head::Head;
+use crate::door::Arrival;
 
 thread_local! {
     /// The task that this thread runs, and the mark of its context.
@@ -90,7 +91,7 @@ unsafe fn wake(data: *const ()) {
     // SAFETY: by the contract.
     let this = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Head>()) };
     // SAFETY: as above; the waker's reference becomes the entry's, or is given up.
-    unsafe { if this.as_ref().wake() { Head::submit(this) } else { Head::release(this) } }
+    unsafe { if this.as_ref().wake() { Head::submit(this, Arrival::Woken) } else { Head::release(this) } }
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
