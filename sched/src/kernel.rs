@@ -7,7 +7,7 @@
 use reweave_core::context::Context;
 use reweave_core::sync::Arc;
 
-use crate::pool::{Pool, Shared};
+use crate::pool::{Builder, Pool, Shared};
 use crate::task::Handle;
 use crate::worker::Worker;
 
@@ -20,7 +20,12 @@ pub struct Desk<'a>(&'a Worker);
 impl Kernel {
     /// A pool with so many workers, that nobody is yet.
     pub fn new(workers: usize) -> Self {
-        Self(Shared::without_threads(Pool::builder().threads(workers).spare_threads(0)))
+        Self::of(Pool::builder().threads(workers))
+    }
+
+    /// The workers of such a pool.
+    pub fn of(pool: Builder) -> Self {
+        Self(Shared::without_threads(pool.spare_threads(0)))
     }
 
     /// Runs `body` as this worker, as if it were a job. One thread at a time.

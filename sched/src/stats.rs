@@ -67,6 +67,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Jobs in its deques at the moment.
             pub waiting: usize,
+            /// The number of the memory node where it is at home; 0 where nodes are not known.
+            pub node: usize,
         }
     };
 }
@@ -105,4 +107,6 @@ pub struct PoolStats {
     pub blocked: usize,
     /// Jobs in the injectors at the moment.
     pub injected: usize,
+    /// Threads so far that the system refused to keep on their cpu or node, where that was asked for; they run all the same.
+    pub refused_bindings: usize,
 }

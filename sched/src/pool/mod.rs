@@ -13,24 +13,26 @@
 //! | module | concept |
 //! |---|---|
 //! | `builder` | what a pool is made of |
+//! | `layout` | where its workers are at home, and how near to each other |
+//! | `seats` | the places of workers, and the threads that take them |
 //! | `crew` | how many threads there are, and how many of them are blocked |
 //! | `install` | running something in a pool, from outside |
 
 mod builder;
 mod crew;
 mod install;
+mod layout;
+mod seats;
 
 use std::fmt;
-use std::io;
-use std::ops::Range;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 use std::time::Instant;
 
+use crossbeam_utils::CachePadded;
 use reweave_core::cancel::Token;
-use reweave_core::context::{Agent, Context, Hook};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Lazy, Mutex, thread};
+use reweave_core::sync::{Arc, Lazy, Mutex};
 use reweave_core::time::Clock;
 
 use crate::door::{Arrival, Door};
@@ -40,10 +42,13 @@ use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
 use crate::worker::Worker;
 
-use crew::{Compensation, Crew};
+use builder::Refused;
+use crew::Crew;
+use seats::Seats;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
+pub(crate) use layout::{Home, Layout};
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);
@@ -58,7 +63,9 @@ pub(crate) struct Shared {
     made: AtomicUsize,
     pub(crate) sleep: Sleep,
     door: Door,
-    pub(crate) inject: Injector,
+    /// One for each node.
+    inject: Box<[CachePadded<Injector>]>,
+    pub(crate) layout: Layout,
     crew: Crew,
     seats: Mutex<Seats>,
     /// No more will come from outside: threads end when all is done.
@@ -66,16 +73,10 @@ pub(crate) struct Shared {
     /// All is done: threads end.
     over: AtomicBool,
     started: Instant,
+    /// How many threads the system refused to keep where they were to be.
+    refused_bindings: AtomicUsize,
     /// The token above those of all tasks that have no other above them.
     pub(crate) root: Token,
-}
-
-/// The places of workers that no thread has, and the threads.
-#[derive(Default)]
-struct Seats {
-    free: Vec<usize>,
-    /// By place: the last thread there.
-    threads: Vec<Option<thread::JoinHandle<()>>>,
 }
 
 impl Pool {
@@ -126,6 +127,7 @@ impl Pool {
         let workers = self.0.workers().map(|worker| {
             let mut stats = worker.counters.read(self.0.now());
             stats.waiting = worker.tasks.len() + worker.halves.len();
+            stats.node = self.0.layout.node_number(worker.home().node);
             stats
         });
         PoolStats {
@@ -133,7 +135,8 @@ impl Pool {
             uptime_ns: self.0.now(),
             threads,
             blocked,
-            injected: self.0.inject.len(),
+            injected: self.0.inject.iter().map(|injector| injector.len()).sum(),
+            refused_bindings: self.0.refused_bindings.load(Ordering::Relaxed),
         }
     }
 
@@ -142,15 +145,15 @@ impl Pool {
     }
 
     /// Makes the pool and starts its threads.
-    fn start(settings: Builder) -> Result<Self, BuildError> {
-        let shared = Arc::new(Shared::new(settings));
+    fn start(settings: Builder, layout: Layout) -> Result<Self, BuildError> {
+        let shared = Arc::new(Shared::new(settings, layout));
         let pool = Self(shared);
         let threads = pool.threads();
         for started in 0..threads {
             if let Err(cause) = Shared::start_thread(&pool.0) {
                 pool.0.crew.never_started(threads - started);
                 pool.0.closing.store(true, Ordering::Release);
-                return Err(BuildError { started, threads, cause });
+                return Err(BuildError(Refused::Threads { started, threads, cause }));
             }
         }
         Ok(pool)
@@ -158,84 +161,23 @@ impl Pool {
 }
 
 impl Shared {
-    fn new(settings: Builder) -> Self {
+    fn new(settings: Builder, layout: Layout) -> Self {
         Self {
             table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
             made: AtomicUsize::new(0),
             sleep: Sleep::new(settings.threads / 2),
             door: Door::new(),
-            inject: Injector::new(),
+            inject: (0..layout.nodes()).map(|_| CachePadded::new(Injector::new())).collect(),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
             closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
             started: Clock::real().now(),
             root: Token::new(),
+            refused_bindings: AtomicUsize::new(0),
+            layout,
             settings,
         }
-    }
-
-    /// With all workers, and no thread that is one.
-    pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
-        settings.most_threads = settings.threads;
-        let shared = Arc::new(Self::new(settings));
-        for _ in 0..shared.settings.threads {
-            shared.make_worker(&mut shared.seats.lock());
-        }
-        shared
-    }
-
-    /// What tells the pool that a worker blocks.
-    pub(crate) fn hook(this: &Arc<Self>) -> Hook {
-        Hook::new(Compensation(this.clone()))
-    }
-
-    /// Puts a thread, which the crew counts already, on a free place.
-    fn start_thread(this: &Arc<Self>) -> io::Result<()> {
-        let mut seats = this.seats.lock();
-        let index = match seats.free.pop() {
-            Some(index) => index,
-            None => this.make_worker(&mut seats),
-        };
-        let shared = this.clone();
-        let agent = Agent::fresh();
-        let body = move || {
-            let hook = Self::hook(&shared);
-            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
-            let worker = shared.worker(index).expect("made before its thread");
-            agent.run(|| worker.run(hook, shared.clone()));
-        };
-        let name = format!("{}-{index}", this.settings.name);
-        match thread::try_spawn_sized(name, this.settings.stack_size, body) {
-            Ok(thread) => {
-                seats.threads[index] = Some(thread);
-                Ok(())
-            }
-            Err(cause) => {
-                seats.free.push(index);
-                Err(cause)
-            }
-        }
-    }
-
-    /// Makes the next worker of the table.
-    fn make_worker(&self, seats: &mut Seats) -> usize {
-        let index = self.made.load(Ordering::Relaxed);
-        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index)));
-        // Release publishes the worker.
-        self.table[index].store(worker, Ordering::Release);
-        self.made.store(index + 1, Ordering::Release);
-        seats.threads.push(None);
-        index
-    }
-
-    /// The worker of this place, if it has been made.
-    #[inline]
-    pub(crate) fn worker(&self, index: usize) -> Option<&Worker> {
-        // Acquire pairs with the release in `make_worker`.
-        let worker = self.table.get(index)?.load(Ordering::Acquire);
-        // SAFETY: made by `make_worker`, and kept until the pool goes.
-        unsafe { worker.as_ref() }
     }
 
     /// Nanoseconds since the pool was started; never 0.
@@ -243,14 +185,11 @@ impl Shared {
         (Clock::real().now() - self.started).as_nanos() as u64 + 1
     }
 
-    /// All workers.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &Worker> {
-        (0..self.made.load(Ordering::Acquire)).filter_map(|index| self.worker(index))
-    }
-
     /// Whether a job waits anywhere.
     pub(crate) fn has_work(&self) -> bool {
-        !self.inject.is_empty() || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
+        let injectors = if seeded("pool/look-into-one-injector") { &self.inject[..1] } else { &self.inject[..] };
+        injectors.iter().any(|injector| !injector.is_empty())
+            || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
     }
 
     /// Whether a job waits and there are fewer at work than there should be.
@@ -282,8 +221,25 @@ impl Shared {
 
     /// The same with a job that has been counted already.
     pub(crate) fn inject_again(&self, job: JobRef) {
-        self.inject.push(job);
+        self.injector(self.node_here()).push(job);
         self.sleep.call(|| self.wants_another());
+    }
+
+    /// The queue of a node for all workers.
+    #[inline]
+    pub(crate) fn injector(&self, node: usize) -> &Injector {
+        &self.inject[node]
+    }
+
+    /// The node whose workers are the nearest to the calling thread.
+    fn node_here(&self) -> usize {
+        if self.layout.nodes() == 1 {
+            return 0;
+        }
+        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), self)) {
+            Some(worker) => worker.home().node,
+            None => self.layout.node_here(),
+        }
     }
 
     /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
@@ -323,31 +279,6 @@ impl Shared {
         })
     }
 
-    /// Lets a spare worker go that has nothing to do, if there are enough without it. Then the thread has left it, and its place is free.
-    pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
-        let ties = {
-            // Whoever hires after the count below waits for this place.
-            let mut seats = self.seats.lock();
-            if !worker.tasks.is_empty() || !self.crew.dismiss() {
-                return false;
-            }
-            if seeded("pool/free-before-leaving") {
-                seats.free.push(worker.index());
-                drop(seats);
-                worker.leave()
-            } else {
-                let ties = worker.leave();
-                seats.free.push(worker.index());
-                ties
-            }
-        };
-        // This thread was counted as running until now: who lay down meanwhile may have left work to it, and would find it when its
-        // own time is over. The fence of the call is between our count and the look for sleepers, opposite that of who lay down.
-        self.sleep.call(|| self.wants_another());
-        drop(ties);
-        true
-    }
-
     /// Whether its threads are to end.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
@@ -371,12 +302,6 @@ impl Shared {
                 None => break,
             }
         }
-    }
-
-    /// The places of the workers that it was made with, and of those that make up for blocked ones.
-    pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
-        let (first, made) = (self.settings.threads, self.made.load(Ordering::Acquire));
-        (0..first, first..made.max(first))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The scheduler on real threads: a file for each promise.
 
 mod joins;
+mod nodes;
 mod par_laws;
 mod par_limits;
 mod par_streams;

@@ -1,0 +1,130 @@
+//! The places of a pool's workers, and the threads that take them.
+//!
+//! A worker stands in the pool's table from when it is made until the pool goes, at its *place*. A thread takes a free place, is that worker, and
+//! leaves it when it ends; so there are as many workers as there were ever threads at the same time.
+
+use std::io;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use reweave_core::context::{Agent, Context, Hook};
+use reweave_core::seeded;
+use reweave_core::sync::atomic::Ordering;
+use reweave_core::sync::{Arc, thread};
+
+use super::crew::Compensation;
+use super::{Builder, Shared};
+use crate::worker::Worker;
+
+/// The places of workers that no thread has, and the threads.
+#[derive(Default)]
+pub(super) struct Seats {
+    free: Vec<usize>,
+    /// By place: the last thread there.
+    pub(super) threads: Vec<Option<thread::JoinHandle<()>>>,
+}
+
+impl Shared {
+    /// With all workers, and no thread that is one.
+    pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
+        let layout = settings.settle().expect("a model names no nodes");
+        settings.most_threads = settings.threads;
+        let shared = Arc::new(Self::new(settings, layout));
+        for _ in 0..shared.settings.threads {
+            shared.make_worker(&mut shared.seats.lock());
+        }
+        shared
+    }
+
+    /// What tells the pool that a worker blocks.
+    pub(crate) fn hook(this: &Arc<Self>) -> Hook {
+        Hook::new(Compensation(this.clone()))
+    }
+
+    /// Puts a thread, which the crew counts already, on a free place.
+    pub(super) fn start_thread(this: &Arc<Self>) -> io::Result<()> {
+        let mut seats = this.seats.lock();
+        let index = match seats.free.pop() {
+            Some(index) => index,
+            None => this.make_worker(&mut seats),
+        };
+        let shared = this.clone();
+        let agent = Agent::fresh();
+        let body = move || {
+            if !shared.layout.bind(index, shared.settings.binding) {
+                shared.refused_bindings.fetch_add(1, Ordering::Relaxed);
+            }
+            let hook = Self::hook(&shared);
+            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
+            let worker = shared.worker(index).expect("made before its thread");
+            agent.run(|| worker.run(hook, shared.clone()));
+        };
+        let name = format!("{}-{index}", this.settings.name);
+        match thread::try_spawn_sized(name, this.settings.stack_size, body) {
+            Ok(thread) => {
+                seats.threads[index] = Some(thread);
+                Ok(())
+            }
+            Err(cause) => {
+                seats.free.push(index);
+                Err(cause)
+            }
+        }
+    }
+
+    /// Makes the next worker of the table.
+    fn make_worker(&self, seats: &mut Seats) -> usize {
+        let index = self.made.load(Ordering::Relaxed);
+        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index, self.layout.home(index))));
+        // Release publishes the worker.
+        self.table[index].store(worker, Ordering::Release);
+        self.made.store(index + 1, Ordering::Release);
+        seats.threads.push(None);
+        index
+    }
+
+    /// The worker of this place, if it has been made.
+    #[inline]
+    pub(crate) fn worker(&self, index: usize) -> Option<&Worker> {
+        // Acquire pairs with the release in `make_worker`.
+        let worker = self.table.get(index)?.load(Ordering::Acquire);
+        // SAFETY: made by `make_worker`, and kept until the pool goes.
+        unsafe { worker.as_ref() }
+    }
+
+    /// All workers.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &Worker> {
+        (0..self.made.load(Ordering::Acquire)).filter_map(|index| self.worker(index))
+    }
+
+    /// Lets a spare worker go that has nothing to do, if there are enough without it. Then the thread has left it, and its place is free.
+    pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
+        let ties = {
+            // Whoever hires after the count below waits for this place.
+            let mut seats = self.seats.lock();
+            if !worker.tasks.is_empty() || !self.crew.dismiss() {
+                return false;
+            }
+            if seeded("pool/free-before-leaving") {
+                seats.free.push(worker.index());
+                drop(seats);
+                worker.leave()
+            } else {
+                let ties = worker.leave();
+                seats.free.push(worker.index());
+                ties
+            }
+        };
+        // This thread was counted as running until now: who lay down meanwhile may have left work to it, and would find it when its
+        // own time is over. The fence of the call is between our count and the look for sleepers, opposite that of who lay down.
+        self.sleep.call(|| self.wants_another());
+        drop(ties);
+        true
+    }
+
+    /// The places of the workers that it was made with, and of those that make up for blocked ones.
+    pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
+        let (first, made) = (self.settings.threads, self.made.load(Ordering::Acquire));
+        (0..first, first..made.max(first))
+    }
+}
