@@ -78,6 +78,10 @@ counters! {
     queued,
     /// Jobs run, from whatever queue, and ended; halves that were taken back are among them.
     executed,
+    /// Futures that it has polled in vain, and which wait to be woken. As many as have been [resumed](Self::resumed), and those that still do.
+    suspended,
+    /// Futures that it polls again after they were woken.
+    resumed,
     /// Jobs taken from other workers.
     stolen,
     /// Looks at all other workers that found nothing.
@@ -107,6 +111,8 @@ pub struct PoolStats {
     pub blocked: usize,
     /// Jobs in the injectors at the moment.
     pub injected: usize,
+    /// Futures that wait to be woken at the moment.
+    pub suspended: usize,
     /// Threads so far that the system refused to keep on their cpu or node, where that was asked for; they run all the same.
     pub refused_bindings: usize,
 }

@@ -1,7 +1,8 @@
 //! A pool: workers, and the jobs that they share.
 //!
 //! [`Pool::builder`] makes one; [`Pool::global`] is the one that is used where none is named. A pool ends when it is
-//! dropped: what has been spawned in it ends first.
+//! dropped: what runs or is queued in it ends first. [`Pool::shutdown`] ends it with a deadline, or cancels what is left; after
+//! [`Pool::detach`] it ends by itself.
 //!
 //! # Blocked workers
 //!
@@ -16,10 +17,12 @@
 //! | `layout` | where its workers are at home, and how near to each other |
 //! | `seats` | the places of workers, and the threads that take them |
 //! | `crew` | how many threads there are, and how many of them are blocked |
+//! | `end` | shutting down, and what is waited for |
 //! | `install` | running something in a pool, from outside |
 
 mod builder;
 mod crew;
+mod end;
 mod install;
 mod layout;
 mod seats;
@@ -30,8 +33,9 @@ use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 use reweave_core::cancel::Token;
+use reweave_core::event::WaitList;
 use reweave_core::seeded;
-use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex};
 use reweave_core::time::Clock;
 
@@ -48,6 +52,7 @@ use seats::Seats;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
+pub use end::{Left, Shutdown, ShutdownError};
 pub(crate) use layout::{Home, Layout};
 
 /// Workers that share jobs. See the [module](self).
@@ -68,10 +73,16 @@ pub(crate) struct Shared {
     pub(crate) layout: Layout,
     crew: Crew,
     seats: Mutex<Seats>,
-    /// No more will come from outside: threads end when all is done.
-    closing: AtomicBool,
+    /// Whether it ends, and what is to be done before: see `end`.
+    closing: AtomicUsize,
     /// All is done: threads end.
     over: AtomicBool,
+    /// Threads that have been started and not ended.
+    alive: AtomicUsize,
+    /// Those who wait for the end of all threads.
+    waiters: WaitList,
+    /// Futures that were suspended, and dropped because nobody could wake them.
+    orphans: AtomicU64,
     started: Instant,
     /// How many threads the system refused to keep where they were to be.
     refused_bindings: AtomicUsize,
@@ -135,7 +146,8 @@ impl Pool {
             uptime_ns: self.0.now(),
             threads,
             blocked,
-            injected: self.0.inject.iter().map(|injector| injector.len()).sum(),
+            injected: self.0.injected(),
+            suspended: self.0.suspended(),
             refused_bindings: self.0.refused_bindings.load(Ordering::Relaxed),
         }
     }
@@ -152,7 +164,6 @@ impl Pool {
         for started in 0..threads {
             if let Err(cause) = Shared::start_thread(&pool.0) {
                 pool.0.crew.never_started(threads - started);
-                pool.0.closing.store(true, Ordering::Release);
                 return Err(BuildError(Refused::Threads { started, threads, cause }));
             }
         }
@@ -170,8 +181,11 @@ impl Shared {
             inject: (0..layout.nodes()).map(|_| CachePadded::new(Injector::new())).collect(),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
-            closing: AtomicBool::new(false),
+            closing: AtomicUsize::new(end::OPEN),
             over: AtomicBool::new(false),
+            alive: AtomicUsize::new(0),
+            waiters: WaitList::new(),
+            orphans: AtomicU64::new(0),
             started: Clock::real().now(),
             root: Token::new(),
             refused_bindings: AtomicUsize::new(0),
@@ -190,6 +204,11 @@ impl Shared {
         let injectors = if seeded("pool/look-into-one-injector") { &self.inject[..1] } else { &self.inject[..] };
         injectors.iter().any(|injector| !injector.is_empty())
             || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
+    }
+
+    /// How many jobs are in the injectors.
+    fn injected(&self) -> usize {
+        self.inject.iter().map(|injector| injector.len()).sum()
     }
 
     /// Whether a job waits and there are fewer at work than there should be.
@@ -242,34 +261,6 @@ impl Shared {
         }
     }
 
-    /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
-    /// come meanwhile.
-    ///
-    /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
-    /// the same, they were so at the moment between.
-    fn is_quiet(&self, from_outside: u64) -> bool {
-        let ended = || self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
-        let queued = || self.workers().map(|worker| worker.counters.queued.get()).sum::<u64>();
-        if seeded("pool/count-queued-first") {
-            let queued = queued();
-            return ended() == queued + from_outside;
-        }
-        ended() == queued() + from_outside
-    }
-
-    /// Takes no more jobs from outside, if all is done: whether it is.
-    pub(crate) fn close_if_done(&self) -> bool {
-        self.door.close_if(|from_outside| self.is_quiet(from_outside))
-    }
-
-    /// Ends the threads, if no more will come and all is done.
-    pub(crate) fn end_if_done(&self) {
-        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.close_if_done() {
-            self.over.store(true, Ordering::SeqCst);
-            self.sleep.call_all();
-        }
-    }
-
     /// Sends a worker to sleep until there is work, or, if it is one of the spare ones, until it has slept long enough.
     pub(crate) fn lie_down(&self, index: usize, searching: bool) -> Woken {
         let deadline = self.crew.has_spares().then(|| Clock::real().after(self.settings.keep_alive)).flatten();
@@ -277,37 +268,6 @@ impl Shared {
             self.end_if_done();
             self.is_over() || self.wants_another()
         })
-    }
-
-    /// Whether its threads are to end.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-
-    /// Ends the threads when all is done; a thread from outside waits for that.
-    fn end(&self) {
-        self.closing.store(true, Ordering::SeqCst);
-        // Whoever sleeps looks again.
-        self.sleep.call_all();
-        if Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self)) {
-            // One of its own jobs: the threads end by themselves.
-            return;
-        }
-        loop {
-            // Outside the lock: a thread that ends may want it.
-            let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
-            match thread {
-                // Another pool may have to make up for this wait.
-                Some(thread) => drop(blocking(|| thread.join())),
-                None => break,
-            }
-        }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

@@ -48,27 +48,48 @@ impl Shared {
             Some(index) => index,
             None => this.make_worker(&mut seats),
         };
-        let shared = this.clone();
-        let agent = Agent::fresh();
-        let body = move || {
-            if !shared.layout.bind(index, shared.settings.binding) {
-                shared.refused_bindings.fetch_add(1, Ordering::Relaxed);
-            }
-            let hook = Self::hook(&shared);
-            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
-            let worker = shared.worker(index).expect("made before its thread");
-            agent.run(|| worker.run(hook, shared.clone()));
-        };
+        let started = Self::start_at(this, &mut seats, index);
+        if started.is_err() {
+            seats.free.push(index);
+        }
+        started
+    }
+
+    /// Puts a thread on this place, which nobody else has.
+    fn start_at(this: &Arc<Self>, seats: &mut Seats, index: usize) -> io::Result<()> {
+        let (shared, agent) = (this.clone(), Agent::fresh());
         let name = format!("{}-{index}", this.settings.name);
+        this.alive.fetch_add(1, Ordering::Relaxed);
+        let body = move || agent.run(|| Self::live(&shared, index));
         match thread::try_spawn_sized(name, this.settings.stack_size, body) {
             Ok(thread) => {
                 seats.threads[index] = Some(thread);
                 Ok(())
             }
             Err(cause) => {
-                seats.free.push(index);
+                this.gone();
                 Err(cause)
             }
+        }
+    }
+
+    /// What the thread of this place does.
+    fn live(this: &Arc<Self>, index: usize) {
+        let _gone = Gone(this);
+        if !this.layout.bind(index, this.settings.binding) {
+            this.refused_bindings.fetch_add(1, Ordering::Relaxed);
+        }
+        let hook = Self::hook(this);
+        let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
+        let worker = this.worker(index).expect("made before its thread");
+        worker.run(hook, this.clone());
+    }
+
+    /// A thread ends, or could not be started.
+    fn gone(&self) {
+        // Release: what it has done is done; acquire: by all, for the last.
+        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_over() {
+            self.waiters.wake_all_after_rmw();
         }
     }
 
@@ -126,5 +147,14 @@ impl Shared {
     pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
         let (first, made) = (self.settings.threads, self.made.load(Ordering::Acquire));
         (0..first, first..made.max(first))
+    }
+}
+
+/// Tells that a thread ends, on every way out.
+struct Gone<'a>(&'a Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.gone();
     }
 }

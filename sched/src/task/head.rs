@@ -238,14 +238,14 @@ impl Head {
         }
     }
 
-    /// Takes the body of a queued task; not of one that was begun, if `only_first`.
-    fn begin(&self, only_first: bool) -> bool {
+    /// Takes the body of a queued task; not of one that was begun, if `only_first`. Returns the word before.
+    fn begin(&self, only_first: bool) -> Option<usize> {
         let begun = |state: usize| (state & !QUEUED) | RUNNING | BEGUN;
         let may = |state: usize| state & (QUEUED | RUNNING | ENDED) == QUEUED && !(only_first && state & BEGUN != 0);
         if seeded("task/begin-twice") {
-            return self.update(|state| (state & ENDED == 0).then(|| begun(state))).is_ok();
+            return self.update(|state| (state & ENDED == 0).then(|| begun(state))).ok();
         }
-        self.update(|state| may(state).then(|| begun(state))).is_ok()
+        self.update(|state| may(state).then(|| begun(state))).ok()
     }
 
     /// The output has been written: tells those who wait. By the owner of the body, with a reference of its own.
@@ -271,8 +271,12 @@ impl Head {
         }
     }
 
-    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
+    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
     pub(super) fn suspend(&self) -> bool {
+        // Before it can be woken: what has gone on was suspended before.
+        if let Some(worker) = Worker::current() {
+            worker.counters.suspended.add(1);
+        }
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),
@@ -314,8 +318,13 @@ impl Head {
         // Release: what was done with it is done; acquire: by all, for the last.
         let order = if seeded("task/relaxed-release") { Ordering::Relaxed } else { Ordering::AcqRel };
         if head.references.fetch_sub(1, order) == 1 {
+            // Relaxed: ordered by the count of references. Suspended, with nobody left to wake it: its pool may wait for that.
+            let orphan = (head.state.load(Ordering::Relaxed) & ENDED == 0).then(|| head.pool.clone());
             // SAFETY: no reference is left.
             unsafe { (head.vtable.free)(this) }
+            if let Some(pool) = orphan {
+                pool.orphaned();
+            }
         }
     }
 
@@ -355,7 +364,9 @@ impl Head {
     pub(super) fn run_inline(this: NonNull<Self>) {
         // SAFETY: the caller has a reference.
         let head = unsafe { this.as_ref() };
-        if let Some(worker) = Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure && head.begin(true)) {
+        if let Some(worker) =
+            Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure && head.begin(true).is_some())
+        {
             // SAFETY: not run, only compared with.
             let entry = unsafe { JobRef::new(this.cast()) };
             if worker.take_newest(&entry).is_some() {
@@ -398,7 +409,7 @@ impl Head {
             return false;
         }
         let first = head.token().cancel(reason);
-        if head.begin(true) {
+        if head.begin(true).is_some() {
             let cancelled = head.cancelled().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
@@ -424,12 +435,15 @@ unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
     let this: NonNull<Head> = job.cast();
     // SAFETY: the entry's reference.
     let head = unsafe { this.as_ref() };
-    if head.begin(false) {
-        if worker.is_some() {
+    if let Some(before) = head.begin(false) {
+        if let Some(worker) = worker {
+            if before & BEGUN != 0 {
+                worker.counters.resumed.add(1);
+            }
             Head::run(this);
         } else {
             let token = head.token();
-            token.cancel("its pool has ended");
+            token.cancel("its pool has shut down");
             let cancelled = token.reason().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };

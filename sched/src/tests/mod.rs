@@ -1,5 +1,6 @@
 //! The scheduler on real threads: a file for each promise.
 
+mod ends;
 mod joins;
 mod nodes;
 mod par_laws;

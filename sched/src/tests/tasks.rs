@@ -234,7 +234,7 @@ fn what_is_woken_after_its_pool_has_ended_is_cancelled() {
     assert_eq!(task.state(), State::Suspended);
     sender.send(1).unwrap();
     let Err(Failed::Cancelled(cancelled)) = task.join() else { panic!("nobody runs it") };
-    assert_eq!(cancelled.reason.as_str(), "its pool has ended");
+    assert_eq!(cancelled.reason.as_str(), "its pool has shut down");
 }
 
 #[test]
