@@ -7,8 +7,8 @@
 //! # Where a worker looks
 //!
 //! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of an injector
-//!    instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
-//! 2. The injector of its node.
+//!    or the agenda instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
+//! 2. The injector of its node, then the [agenda](crate::agenda).
 //! 3. Other workers, and the injectors of other nodes, in [rounds](crate::pool::layout) from the near to the far; of a round in turn from one chosen at
 //!    random. Those that make up for blocked ones come last. Of a worker a shared half first, which is the
 //!    larger piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
@@ -79,6 +79,8 @@ pub(crate) struct Worker {
     random: Cell<u64>,
     /// The owner's: jobs until the oldest goes first.
     patience: Cell<u32>,
+    /// The owner's: where it looks for the oldest next time.
+    agenda_first: Cell<bool>,
 }
 
 // SAFETY: see "Who may touch what": the owner's fields are touched by one thread.
@@ -104,6 +106,7 @@ impl Worker {
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             patience: Cell::new(PATIENCE),
+            agenda_first: Cell::new(true),
         }
     }
 
@@ -174,7 +177,9 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
-        self.credit.give_back_unless_of(job.group());
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back_unless_of(job.group());
+        }
         job.run(self);
         // Afterwards: the pool is quiet when as many have ended as were queued.
         self.counters.executed.add(1);
@@ -251,15 +256,22 @@ impl Worker {
             self.patience.set(patience);
         }
         // SAFETY: this thread is the worker.
-        unsafe { self.tasks.pop() }.or_else(|| self.pool().injector(self.home.node).pop())
+        let own = unsafe { self.tasks.pop() };
+        let pool = self.pool();
+        own.or_else(|| pool.injector(self.home.node).pop()).or_else(|| pool.agenda.pop())
     }
 
     /// The job that has waited longest, of those near by, or in one of the injectors.
     fn oldest(&self) -> Option<JobRef> {
         let pool = self.pool();
         // Every injector has its turn, or one whose own workers are all busy for long would be left behind.
-        let injected = self.in_turn(pool.layout.nodes(), |node| pool.injector(node).pop());
-        injected.or_else(|| self.tasks.steal_one())
+        let inject = || self.in_turn(pool.layout.nodes(), |node| pool.injector(node).pop());
+        // By turns: neither of the two may keep the other from coming.
+        let job = match self.agenda_first.replace(!self.agenda_first.get()) {
+            true => pool.agenda.pop().or_else(inject),
+            false => inject().or_else(|| pool.agenda.pop()),
+        };
+        job.or_else(|| self.tasks.steal_one())
     }
 
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end: it has left the worker then.
@@ -352,7 +364,7 @@ impl Worker {
 
     /// Gives back what it holds of the scope that it worked for, before it does anything else.
     pub(crate) fn settle(&self) {
-        if !seeded("scope/keep-credit") {
+        if !seeded("scope/rest-with-credit") {
             self.credit.give_back();
         }
     }

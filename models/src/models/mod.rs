@@ -11,6 +11,7 @@ pub mod declarations;
 pub mod deque;
 pub mod event;
 pub mod join;
+mod kernels;
 pub mod linearizability;
 pub mod lock;
 pub mod pool;

@@ -9,6 +9,7 @@ use reweave_core::topology::{Topology, cpulist};
 
 use super::Pool;
 use super::layout::{self, Binding, Layout};
+use crate::agenda::Policy;
 
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
@@ -37,6 +38,7 @@ pub struct Builder {
     pub(super) binding: Binding,
     size: Size,
     spare: usize,
+    pub(crate) policy: Policy,
     nodes: Option<Vec<usize>>,
     topology: Option<Topology>,
 }
@@ -62,6 +64,7 @@ impl Default for Builder {
             spare: SPARE,
             nodes: None,
             topology: None,
+            policy: Policy::new(),
         }
     }
 }
@@ -136,6 +139,12 @@ impl Builder {
     /// the system tells: cpus that are not there refuse to be bound to.
     pub fn topology(mut self, topology: Topology) -> Self {
         self.topology = Some(topology);
+        self
+    }
+
+    /// What its tasks must keep to; nothing, if nothing is said.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 

@@ -5,12 +5,14 @@
 //! | step | by | what |
 //! |---|---|---|
 //! | shut | who ends the pool | the [door](crate::door) lets in nothing new; then says how much is to be waited for (`closing`), fence, and looks whether that is done |
-//! | look | a worker that lies down, after it has counted itself and a fence; whoever drops a task that nobody can wake | if the pool is closing, and all is done: closes the door, and the pool is `over` |
+//! | look | a worker that lies down, after it has counted itself and a fence; whoever takes back an entry of a queue | if the pool is closing, and all is done: closes the door, and the pool is `over` |
 //! | over | who closed the door | all threads are called, and end |
+//! | sweep | the first thread that ends | cancels the futures that are suspended, if there are any |
 //! | last | the thread that ends last | wakes those who wait for the end |
 //!
 //! What is to be done is `EVERYTHING`, with the futures that are suspended, or the `REST`, which is whatever runs or stands in a queue.
-//! The latter is for a pool that is dropped: it does not wait for what may never be woken. A future that is woken after its pool has ended is cancelled.
+//! The latter is for a pool that is dropped: it does not wait for what may never be woken, but cancels that when it is over. Whoever wakes a future of a pool
+//! that is over finds the door closed, and ends it as cancelled.
 //!
 //! # Invariants
 //!
@@ -102,12 +104,9 @@ impl Pool {
     /// ```
     pub fn shutdown_with(&self, how: Shutdown, limits: Limits) -> Result<(), ShutdownError> {
         let shared = self.shared();
-        match how {
-            Shutdown::Finish => shared.close(EVERYTHING),
-            Shutdown::Cancel(reason) => {
-                shared.close(REST);
-                shared.root.cancel(reason);
-            }
+        shared.close(EVERYTHING);
+        if let Shutdown::Cancel(reason) = how {
+            shared.cancel_for_good(reason);
         }
         if shared.is_inside() {
             return Err(ShutdownError::Inside);
@@ -143,7 +142,9 @@ impl Shared {
     /// come meanwhile (invariant 1).
     fn is_quiet(&self, from_outside: u64, everything: bool) -> bool {
         let sum = |count: fn(&Counters) -> u64| self.workers().map(|worker| count(&worker.counters)).sum::<u64>();
-        let (ended, queued) = (|| sum(|counters| counters.executed.get()), || sum(|counters| counters.queued.get()));
+        let withdrawn = || self.withdrawn.load(Ordering::Acquire);
+        let ended = || withdrawn() + sum(|counters| counters.executed.get());
+        let queued = || sum(|counters| counters.queued.get());
         if seeded("pool/count-queued-first") {
             let queued = queued();
             return ended() == queued + from_outside;
@@ -155,11 +156,9 @@ impl Shared {
         !everything || went_on == sum(|counters| counters.suspended.get())
     }
 
-    /// How many futures that were suspended have gone on, or were dropped.
+    /// How many times futures that were suspended have gone on.
     fn went_on(&self) -> u64 {
-        let resumed = self.workers().map(|worker| worker.counters.resumed.get()).sum::<u64>();
-        // Acquire: who counts there has seen it suspended.
-        resumed + self.orphans.load(Ordering::Acquire)
+        self.workers().map(|worker| worker.counters.resumed.get()).sum()
     }
 
     /// How many futures are suspended.
@@ -167,13 +166,6 @@ impl Shared {
         let went_on = self.went_on();
         let suspended = self.workers().map(|worker| worker.counters.suspended.get()).sum::<u64>();
         usize::try_from(suspended.saturating_sub(went_on)).unwrap_or(usize::MAX)
-    }
-
-    /// A future that was suspended, and that nobody can wake any more, has been dropped.
-    pub(crate) fn orphaned(&self) {
-        self.orphans.fetch_add(1, Ordering::AcqRel);
-        fence_after_rmw();
-        self.end_if_done();
     }
 
     /// Lets nothing in any more, if all is done: whether it is.
@@ -195,6 +187,13 @@ impl Shared {
         self.over.load(Ordering::Acquire)
     }
 
+    /// Cancels the futures that are suspended when the pool is over: nobody will run them. Once, by a thread that is no worker any more.
+    pub(super) fn sweep(&self) {
+        if self.is_over() && self.suspended() > 0 && !self.swept.swap(true, Ordering::AcqRel) {
+            self.cancel_for_good(Reason::fixed("its pool has shut down"));
+        }
+    }
+
     /// Whether the calling thread is one of its workers.
     fn is_inside(&self) -> bool {
         Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self))
@@ -205,7 +204,11 @@ impl Shared {
         let (_, blocked) = self.crew.read();
         let busy = self.workers().filter(|worker| worker.counters.busy_since.get() != 0).count();
         let waiting = self.workers().map(|worker| worker.tasks.len() + worker.halves.len()).sum::<usize>();
-        Left { running: busy + blocked, waiting: waiting + self.injected(), suspended: self.suspended() }
+        Left {
+            running: busy + blocked,
+            waiting: waiting + self.injected() + self.agenda.waiting(),
+            suspended: self.suspended(),
+        }
     }
 
     /// Waits for the threads, which are about to end.
@@ -223,7 +226,7 @@ impl Shared {
 }
 
 /// Nothing new comes in, and all that runs or is queued ends before this returns: but for a job of the same pool, which would wait for itself; then the
-/// threads end by themselves. Futures that are suspended then stay so, and are cancelled when they are woken; [`Pool::shutdown`] waits for them, too.
+/// threads end by themselves. Futures that are suspended then are cancelled; [`Pool::shutdown`] waits for them, too.
 impl Drop for Pool {
     fn drop(&mut self) {
         let shared = self.shared();

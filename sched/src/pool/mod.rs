@@ -19,12 +19,16 @@
 //! | `crew` | how many threads there are, and how many of them are blocked |
 //! | `end` | shutting down, and what is waited for |
 //! | `install` | running something in a pool, from outside |
+//! | `policy` | what its tasks must keep to, and how that is changed |
+//! | `roots` | cancelling all tasks |
 
 mod builder;
 mod crew;
 mod end;
 mod install;
 mod layout;
+mod policy;
+mod roots;
 mod seats;
 
 use std::fmt;
@@ -32,22 +36,24 @@ use std::ptr::null_mut;
 use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
-use reweave_core::cancel::Token;
 use reweave_core::event::WaitList;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex};
 use reweave_core::time::Clock;
 
+use crate::agenda::Agenda;
 use crate::door::{Arrival, Door};
 use crate::injector::Injector;
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
+use crate::task::Table;
 use crate::worker::Worker;
 
 use builder::Refused;
 use crew::Crew;
+use roots::Roots;
 use seats::Seats;
 
 pub use builder::{BuildError, Builder};
@@ -67,10 +73,16 @@ pub(crate) struct Shared {
     table: Box<[AtomicPtr<Worker>]>,
     made: AtomicUsize,
     pub(crate) sleep: Sleep,
-    door: Door,
+    pub(crate) door: Door,
     /// One for each node.
     inject: Box<[CachePadded<Injector>]>,
     pub(crate) layout: Layout,
+    /// Tasks that wait for their turn.
+    pub(crate) agenda: Agenda,
+    /// Entries that will not be run.
+    pub(crate) withdrawn: AtomicU64,
+    /// The account of tasks.
+    pub(crate) table_of_tasks: Table,
     crew: Crew,
     seats: Mutex<Seats>,
     /// Whether it ends, and what is to be done before: see `end`.
@@ -81,13 +93,13 @@ pub(crate) struct Shared {
     alive: AtomicUsize,
     /// Those who wait for the end of all threads.
     waiters: WaitList,
-    /// Futures that were suspended, and dropped because nobody could wake them.
-    orphans: AtomicU64,
+    /// Somebody cancels what was suspended at the end.
+    swept: AtomicBool,
     started: Instant,
     /// How many threads the system refused to keep where they were to be.
     refused_bindings: AtomicUsize,
-    /// The token above those of all tasks that have no other above them.
-    pub(crate) root: Token,
+    /// The tokens that cancel all tasks.
+    pub(crate) roots: Roots,
 }
 
 impl Pool {
@@ -149,6 +161,8 @@ impl Pool {
             injected: self.0.injected(),
             suspended: self.0.suspended(),
             refused_bindings: self.0.refused_bindings.load(Ordering::Relaxed),
+            waiting: self.0.agenda.waiting(),
+            tasks: self.task_stats(),
         }
     }
 
@@ -179,19 +193,27 @@ impl Shared {
             sleep: Sleep::new(settings.threads / 2),
             door: Door::new(),
             inject: (0..layout.nodes()).map(|_| CachePadded::new(Injector::new())).collect(),
+            agenda: Agenda::new(settings.policy.clone()),
+            withdrawn: AtomicU64::new(0),
+            table_of_tasks: Table::new(settings.policy.observed),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
             closing: AtomicUsize::new(end::OPEN),
             over: AtomicBool::new(false),
             alive: AtomicUsize::new(0),
             waiters: WaitList::new(),
-            orphans: AtomicU64::new(0),
+            swept: AtomicBool::new(false),
             started: Clock::real().now(),
-            root: Token::new(),
             refused_bindings: AtomicUsize::new(0),
             layout,
+            roots: Roots::new(),
             settings,
         }
+    }
+
+    /// When the pool was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
     }
 
     /// Nanoseconds since the pool was started; never 0.
@@ -203,6 +225,7 @@ impl Shared {
     pub(crate) fn has_work(&self) -> bool {
         let injectors = if seeded("pool/look-into-one-injector") { &self.inject[..1] } else { &self.inject[..] };
         injectors.iter().any(|injector| !injector.is_empty())
+            || self.agenda.ready() > 0
             || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
     }
 

@@ -83,6 +83,7 @@ impl Shared {
         let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
         let worker = this.worker(index).expect("made before its thread");
         worker.run(hook, this.clone());
+        this.sweep();
     }
 
     /// A thread ends, or could not be started.

@@ -227,28 +227,70 @@ fn a_pool_that_is_let_go_ends_when_all_is_done() {
     until(|| shared.is_over());
 }
 
-#[test]
-fn a_future_that_nobody_can_wake_is_not_waited_for() {
-    let pool = Pool::new(1).unwrap();
-    let dropped = Arc::new(AtomicBool::new(false));
-    struct Tell(Arc<AtomicBool>);
-    impl Drop for Tell {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
+/// Tells when it is dropped.
+struct Tell(Arc<AtomicBool>);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    let tell = Tell(dropped.clone());
-    let task = pool.spawn_async(async move {
-        let _tell = tell;
-        pending::<()>().await
-    });
-    until(|| task.state() == State::Suspended);
+}
+
+#[test]
+fn a_future_that_nobody_wakes_is_waited_for_until_it_is_cancelled() {
+    let dropped = Arc::new(AtomicBool::new(false));
+    let suspend = |pool: &Pool| {
+        dropped.store(false, Ordering::Relaxed);
+        let tell = Tell(dropped.clone());
+        let task = pool.spawn_async(async move {
+            let _tell = tell;
+            pending::<()>().await
+        });
+        until(|| task.state() == State::Suspended);
+        task.detach();
+        assert_eq!(pool.stats().suspended, 1);
+    };
+    let pool = Pool::new(1).unwrap();
+    suspend(&pool);
     assert!(matches!(pool.shutdown_with(Shutdown::Finish, soon()), Err(ShutdownError::Unfinished { .. })));
-    // The handle was the last that could have it ended.
-    task.detach();
-    pool.shutdown(Shutdown::Finish).unwrap();
+    assert!(!dropped.load(Ordering::Relaxed));
+    pool.shutdown(Shutdown::Cancel("nobody wakes it".into())).unwrap();
     assert!(dropped.load(Ordering::Relaxed));
-    assert_eq!(pool.stats().suspended, 0);
+    // Dropped, a pool does not wait for it; by one of its own tasks, either.
+    let pool = Pool::new(1).unwrap();
+    suspend(&pool);
+    drop(pool);
+    assert!(dropped.load(Ordering::Relaxed));
+    let pool = Pool::new(1).unwrap();
+    suspend(&pool);
+    pool.handle().spawn(move || drop(pool)).join().unwrap();
+    until(|| dropped.load(Ordering::Relaxed));
+}
+
+#[test]
+fn what_is_started_by_what_is_cancelled_never_begins() {
+    let pool = Arc::new(Pool::new(1).unwrap());
+    let (go, gone) = promise::pair::<(), ()>();
+    let outer = pool.spawn(move || {
+        // Until the pool is cancelled.
+        assert!(gone.wait().is_err());
+        let above = Token::new();
+        let inner = spawn(|| unreachable!("it is cancelled"));
+        let under = above.run(|| spawn(|| unreachable!("it is cancelled")));
+        let future = spawn_async(async { unreachable!("it is cancelled") });
+        vec![inner, under, future]
+    });
+    until(|| pool.stats().blocked == 1);
+    pool.shutdown(Shutdown::Cancel("enough".into())).unwrap();
+    for task in outer.join().unwrap() {
+        let Err(Failed::Cancelled(cancelled)) = task.join().map(|(): ()| ()) else { panic!("it was cancelled") };
+        assert_eq!(cancelled.reason.as_str(), "enough");
+    }
+    drop(go);
+    // Once more changes nothing.
+    pool.cancel_all("again");
+    let late = pool.spawn(|| ()).join().unwrap_err();
+    assert_eq!(late.to_string(), "the task was cancelled: enough");
 }
 
 #[test]
