@@ -117,6 +117,8 @@ pub struct PoolStats {
     pub suspended: usize,
     /// Threads so far that the system refused to keep on their cpu or node, where that was asked for; they run all the same.
     pub refused_bindings: usize,
+    /// Workers so far whose thread died of a panic that no job should let out, and which got another.
+    pub replaced: usize,
     /// Tasks that wait for their turn, because the pool has a [`Policy`](crate::Policy) or they have a [`Class`](crate::Class).
     pub waiting: usize,
     /// How many tasks stand where, if the pool keeps an account of them.

@@ -51,6 +51,16 @@ thread_local! {
     static CURRENT: Cell<*const Worker> = const { Cell::new(null()) };
 }
 
+/// Counts a job that was run.
+struct Executed<'a>(&'a Counters);
+
+impl Drop for Executed<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.executed.add(1);
+    }
+}
+
 /// A thread of a pool. See the [module](self).
 pub(crate) struct Worker {
     pool: NonNull<Shared>,
@@ -174,15 +184,26 @@ impl Worker {
         self.ties.take()
     }
 
+    /// The thread has let a panic out of a job, which is not to happen. It ceases to be this worker, as far as others can see or wait for.
+    #[cold]
+    pub(crate) fn die(&self) {
+        self.credit.give_back();
+        if self.blocks.take() > 0 {
+            self.pool().one_goes_on();
+        }
+        self.rests();
+        drop(self.leave());
+    }
+
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
         if !seeded("scope/keep-credit") {
             self.credit.give_back_unless_of(job.group());
         }
+        // Afterwards, and should it unwind, too: the pool is quiet when as many have ended as were queued.
+        let _executed = Executed(&self.counters);
         job.run(self);
-        // Afterwards: the pool is quiet when as many have ended as were queued.
-        self.counters.executed.add(1);
     }
 
     /// Puts a job among this worker's tasks and calls somebody to it.

@@ -8,6 +8,7 @@ use reweave_core::sync::{MODELLED, thread};
 use reweave_core::topology::{Topology, cpulist};
 
 use super::Pool;
+use super::hooks::Hooks;
 use super::layout::{self, Binding, Layout};
 use crate::agenda::Policy;
 
@@ -36,6 +37,7 @@ pub struct Builder {
     pub(crate) stack_size: Option<usize>,
     pub(crate) keep_alive: Duration,
     pub(super) binding: Binding,
+    pub(super) hooks: Hooks,
     size: Size,
     spare: usize,
     pub(crate) policy: Policy,
@@ -60,12 +62,45 @@ impl Default for Builder {
             stack_size: None,
             keep_alive: Duration::from_secs(1),
             binding: Binding::Free,
+            hooks: Hooks::default(),
             size: Size::HalvesPerCpu(2),
             spare: SPARE,
             nodes: None,
             topology: None,
             policy: Policy::new(),
         }
+    }
+}
+
+/// Presets: where to begin. Whatever they set can be set otherwise afterwards. "A cpu" is one that the process may use, of the
+/// [nodes](Builder::nodes) that are named, if any are; for a pool on each node, name one.
+impl Builder {
+    /// For work that computes: as many workers as there are cpus, which is what a pool has if nothing is said. More would take turns on the same cpus and
+    /// cool each other's caches; should one block after all, the pool makes up for it.
+    pub fn cpu_bound() -> Self {
+        Self::default()
+    }
+
+    /// For work that waits for others most of the time: twice as many workers as there are cpus, and threads that made up for blocked ones stay for ten seconds.
+    ///
+    /// Of two such workers one waits, so that a cpu seldom idles, even where the pool does not see the wait (a socket that is read without
+    /// [`blocking`](crate::blocking)). Waits that it sees need no more workers: others take their place, and come in bursts, for which they are kept longer.
+    pub fn io_bound() -> Self {
+        Self { size: Size::HalvesPerCpu(4), keep_alive: Duration::from_secs(10), ..Self::default() }
+    }
+
+    /// For work of both kinds: three workers for each two cpus, and threads that made up for blocked ones stay for five seconds; half way between the others.
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_sched::Builder;
+    ///
+    /// let pools = [Builder::cpu_bound(), Builder::mixed(), Builder::io_bound()].map(|builder| builder.build().unwrap());
+    /// let [cpus, mixed, io] = pools.map(|pool| pool.threads());
+    /// assert_eq!((mixed, io), ((3 * cpus).div_ceil(2), 2 * cpus));
+    /// ```
+    pub fn mixed() -> Self {
+        Self { size: Size::HalvesPerCpu(3), keep_alive: Duration::from_secs(5), ..Self::default() }
     }
 }
 

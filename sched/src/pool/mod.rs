@@ -18,6 +18,7 @@
 //! | `seats` | the places of workers, and the threads that take them |
 //! | `crew` | how many threads there are, and how many of them are blocked |
 //! | `end` | shutting down, and what is waited for |
+//! | `hooks` | what a program hears of its threads |
 //! | `install` | running something in a pool, from outside |
 //! | `policy` | what its tasks must keep to, and how that is changed |
 //! | `roots` | cancelling all tasks |
@@ -25,6 +26,7 @@
 mod builder;
 mod crew;
 mod end;
+mod hooks;
 mod install;
 mod layout;
 mod policy;
@@ -98,6 +100,8 @@ pub(crate) struct Shared {
     started: Instant,
     /// How many threads the system refused to keep where they were to be.
     refused_bindings: AtomicUsize,
+    /// How many workers have died, and got another thread.
+    replaced: AtomicUsize,
     /// The tokens that cancel all tasks.
     pub(crate) roots: Roots,
 }
@@ -161,6 +165,7 @@ impl Pool {
             injected: self.0.injected(),
             suspended: self.0.suspended(),
             refused_bindings: self.0.refused_bindings.load(Ordering::Relaxed),
+            replaced: self.0.replaced.load(Ordering::Relaxed),
             waiting: self.0.agenda.waiting(),
             tasks: self.task_stats(),
         }
@@ -205,6 +210,7 @@ impl Shared {
             swept: AtomicBool::new(false),
             started: Clock::real().now(),
             refused_bindings: AtomicUsize::new(0),
+            replaced: AtomicUsize::new(0),
             layout,
             roots: Roots::new(),
             settings,

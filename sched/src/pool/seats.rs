@@ -2,18 +2,24 @@
 //!
 //! A worker stands in the pool's table from when it is made until the pool goes, at its *place*. A thread takes a free place, is that worker, and
 //! leaves it when it ends; so there are as many workers as there were ever threads at the same time.
+//!
+//! No job lets a panic out. Should one do so all the same, its worker *dies*: it stops being counted as busy or blocked, gives back what it holds of a scope, and
+//! another thread takes its place, with the queues as they are.
 
+use std::any::Any;
 use std::io;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 
 use reweave_core::context::{Agent, Context, Hook};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::{Arc, thread};
+use reweave_core::sync::{Arc, MODELLED, thread};
 
 use super::crew::Compensation;
 use super::{Builder, Shared};
+use crate::job::quietly;
 use crate::worker::Worker;
 
 /// The places of workers that no thread has, and the threads.
@@ -79,11 +85,38 @@ impl Shared {
         if !this.layout.bind(index, this.settings.binding) {
             this.refused_bindings.fetch_add(1, Ordering::Relaxed);
         }
-        let hook = Self::hook(this);
-        let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
+        this.settings.hooks.started(index);
         let worker = this.worker(index).expect("made before its thread");
-        worker.run(hook, this.clone());
-        this.sweep();
+        while let Err(panic) = Self::serve(this, worker) {
+            if MODELLED {
+                // Not what the models are about: it is to be seen.
+                resume_unwind(panic);
+            }
+            if Self::replace(this, worker, panic) {
+                break;
+            }
+        }
+        this.settings.hooks.stops(index);
+    }
+
+    /// The thread is this worker until it has left it, or has died of a panic.
+    fn serve(this: &Arc<Self>, worker: &Worker) -> Result<(), Box<dyn Any + Send>> {
+        catch_unwind(AssertUnwindSafe(|| {
+            let hook = Self::hook(this);
+            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
+            worker.run(hook, this.clone());
+            this.sweep();
+        }))
+    }
+
+    /// A panic has come out of the loop of a worker, which no job is to let happen. The worker, with all that is in its queues, gets another thread: what this one
+    /// has in its thread-locals may be in the middle of anything. Only if the system refuses one, this goes on: `false`.
+    fn replace(this: &Arc<Self>, worker: &Worker, panic: Box<dyn Any + Send>) -> bool {
+        this.settings.hooks.panicked(&*panic);
+        quietly(|| drop(panic));
+        worker.die();
+        this.replaced.fetch_add(1, Ordering::Relaxed);
+        Self::start_at(this, &mut this.seats.lock(), worker.index()).is_ok()
     }
 
     /// A thread ends, or could not be started.

@@ -10,3 +10,4 @@ mod par_streams;
 mod policies;
 mod scopes;
 mod tasks;
+mod threads;
