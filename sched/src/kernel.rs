@@ -8,7 +8,7 @@ use reweave_core::context::Context;
 use reweave_core::sync::Arc;
 
 use crate::agenda::Policy;
-use crate::pool::{Pool, Shared};
+use crate::pool::{Builder, Pool, Shared};
 use crate::task::{Handle, TaskInfo};
 use crate::worker::Worker;
 
@@ -21,12 +21,17 @@ pub struct Desk<'a>(&'a Worker);
 impl Kernel {
     /// A pool with so many workers, that nobody is yet.
     pub fn new(workers: usize) -> Self {
-        Self::with(workers, Policy::new())
+        Self::of(Pool::builder().threads(workers))
     }
 
     /// The same with a policy.
     pub fn with(workers: usize, policy: Policy) -> Self {
-        Self(Shared::without_threads(Pool::builder().threads(workers).spare_threads(0).policy(policy)))
+        Self::of(Pool::builder().threads(workers).policy(policy))
+    }
+
+    /// The workers of such a pool.
+    pub fn of(pool: Builder) -> Self {
+        Self(Shared::without_threads(pool.spare_threads(0)))
     }
 
     /// Runs `body` as this worker, as if it were a job. One thread at a time.

@@ -48,7 +48,7 @@ impl Shared {
             self.withdrawn.fetch_add(1, Ordering::AcqRel);
         }
         // All may be done with this, and all asleep. The fence is between our count and the look whether the pool is closing; opposite
-        // is that of who lies down, who was called when it began to close.
+        // is that of who says so, and then looks himself.
         fence_after_rmw();
         self.end_if_done();
     }

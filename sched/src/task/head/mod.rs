@@ -266,8 +266,12 @@ impl Head {
         }
     }
 
-    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
+    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
     pub(in crate::task) fn suspend(&self) -> bool {
+        // Before it can be woken: what has gone on was suspended before.
+        if let Some(worker) = Self::worker_of(&self.pool) {
+            worker.counters.suspended.add(1);
+        }
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),

@@ -184,10 +184,13 @@ pub(super) unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
     let head = unsafe { this.as_ref() };
     if let Some(begun) = head.begin(false) {
         if worker.is_some() || head.pool.is_sequential() {
+            if let Some(worker) = worker.filter(|_| begun == Begun::Again) {
+                worker.counters.resumed.add(1);
+            }
             Head::run(this, begun);
         } else {
             let token = head.token();
-            token.cancel("its pool has ended");
+            token.cancel("its pool has shut down");
             let cancelled = token.reason().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
