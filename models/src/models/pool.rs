@@ -28,6 +28,8 @@ pub const MODELS: &[Model] = &[
         seeded: &[
             Seeded { bug: "sleep/sleep-without-looking", run: Run::loom_bounded(1), expect: "deadlock" },
             Seeded { bug: "sleep/sleep-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+            Seeded { bug: "pool/shut-without-fence", run: Run::loom_bounded(2), expect: "deadlock" },
+            Seeded { bug: "pool/shut-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: spawn_and_end,
     },

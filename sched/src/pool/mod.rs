@@ -259,7 +259,10 @@ impl Shared {
 
     /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
-        if self.door.enter(arrival) {
+        if seeded("door/count-late") {
+            self.inject_again(job);
+            self.door.enter(arrival);
+        } else if self.door.enter(arrival) {
             self.inject_again(job);
         } else {
             // Too late: whoever brings it ends it.
