@@ -30,7 +30,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "bring-against-close",
         property: "what comes as the door is closed is run, or turned away",
-        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran", "turned away"],
         seeded: &[
             Seeded { bug: "door/count-late", run: Run::loom_bounded(2), expect: "let in and left behind" },

@@ -23,7 +23,12 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "spawn-and-end",
         property: "what was spawned in a pool has ended when the pool has",
-        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000), Run::shuttle_random(5_000)],
+        runs: &[
+            Run::loom_bounded(2),
+            Run::loom_bounded(3).deep(),
+            Run::shuttle_pct(3, 5_000),
+            Run::shuttle_random(5_000),
+        ],
         covers: &["ended"],
         seeded: &[
             Seeded { bug: "sleep/sleep-without-looking", run: Run::loom_bounded(1), expect: "deadlock" },
