@@ -68,6 +68,8 @@ pub struct Pool(Arc<Shared>);
 
 static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
 
+static SEQUENTIAL: Lazy<Arc<Shared>> = Lazy::new(Shared::sequential);
+
 /// What all threads of a pool share.
 pub(crate) struct Shared {
     pub(crate) settings: Builder,
@@ -217,6 +219,27 @@ impl Shared {
         }
     }
 
+    /// What tasks are started in where no pool can be had: each is run by whoever starts it, and a future goes on in the thread that wakes it.
+    pub(crate) fn sequential() -> Arc<Self> {
+        let mut settings = Pool::builder();
+        let layout = settings.settle().expect("no nodes are named");
+        (settings.threads, settings.most_threads) = (0, 0);
+        Arc::new(Self::new(settings, layout))
+    }
+
+    /// Whether it has no workers, and never will.
+    pub(crate) fn is_sequential(&self) -> bool {
+        self.settings.threads == 0
+    }
+
+    /// The pool of the current worker, or the global one, or what takes its place.
+    pub(crate) fn here() -> Arc<Self> {
+        match Worker::current() {
+            Some(worker) => worker.shared(),
+            None => Pool::try_global().map_or_else(|| SEQUENTIAL.get(), Pool::shared).clone(),
+        }
+    }
+
     /// When the pool was started.
     pub(crate) fn started(&self) -> Instant {
         self.started
@@ -262,10 +285,10 @@ impl Shared {
         if seeded("door/count-late") {
             self.inject_again(job);
             self.door.enter(arrival);
-        } else if self.door.enter(arrival) {
+        } else if !self.is_sequential() && self.door.enter(arrival) {
             self.inject_again(job);
         } else {
-            // Too late: whoever brings it ends it.
+            // Too late, or there are no workers: whoever brings it ends it, or runs it.
             job.run_without_worker();
         }
     }
