@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use reweave_core::seeded;
 use reweave_core::sync::Mutex;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,6 +28,12 @@ impl Injector {
     pub(crate) fn push(&self, job: JobRef) {
         let mut jobs = self.jobs.lock();
         jobs.push_back(job);
+        if seeded("injector/count-outside-lock") {
+            let len = jobs.len();
+            drop(jobs);
+            self.len.store(len, Ordering::Release);
+            return;
+        }
         self.len.fetch_add(1, Ordering::AcqRel);
     }
 

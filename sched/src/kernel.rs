@@ -72,6 +72,16 @@ impl Kernel {
         self.0.close_if_done()
     }
 
+    /// Shuts it down: nothing new comes in from outside, and it is over when everything is done.
+    pub fn shut(&self) {
+        self.0.shut();
+    }
+
+    /// Whether all was done after it had been shut.
+    pub fn is_over(&self) -> bool {
+        self.0.is_over()
+    }
+
     /// Has a sleeper leave word with this worker.
     pub fn feed(&self, index: usize) {
         self.0.worker(index).expect("made with the kernel").feed();

@@ -11,7 +11,9 @@ pub mod cancel;
 pub mod channel;
 pub mod declarations;
 pub mod deque;
+pub mod ends;
 pub mod event;
+pub mod injector;
 pub mod join;
 mod kernels;
 pub mod linearizability;
@@ -186,7 +188,17 @@ pub static ALL: &[Component] = &[
         trusted: &["dashmap: under the checkers a map under a lock (core/src/sync/sharded_map.rs) takes its place"],
     },
     Component { name: "agenda", package: "reweave-sched", models: &[agenda::MODELS], waived: &[], trusted: &[] },
-    Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
+    Component { name: "injector", package: "reweave-sched", models: &[injector::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "pool",
+        package: "reweave-sched",
+        models: &[pool::MODELS, ends::MODELS],
+        waived: &[],
+        trusted: &[
+            "that a worker which dies of a panic is replaced, which is off under the checkers and tested on real threads",
+            "that the system says on which cpu a thread runs, and keeps it there",
+        ],
+    },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];
 

@@ -23,11 +23,18 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "spawn-and-end",
         property: "what was spawned in a pool has ended when the pool has",
-        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000), Run::shuttle_random(5_000)],
+        runs: &[
+            Run::loom_bounded(2),
+            Run::loom_bounded(3).deep(),
+            Run::shuttle_pct(3, 5_000),
+            Run::shuttle_random(5_000),
+        ],
         covers: &["ended"],
         seeded: &[
             Seeded { bug: "sleep/sleep-without-looking", run: Run::loom_bounded(1), expect: "deadlock" },
             Seeded { bug: "sleep/sleep-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+            Seeded { bug: "pool/shut-without-fence", run: Run::loom_bounded(2), expect: "deadlock" },
+            Seeded { bug: "pool/shut-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
         ],
         body: spawn_and_end,
     },

@@ -105,7 +105,7 @@ impl Pool {
     /// ```
     pub fn shutdown_with(&self, how: Shutdown, limits: Limits) -> Result<(), ShutdownError> {
         let shared = self.shared();
-        shared.close(EVERYTHING);
+        shared.shut();
         if let Shutdown::Cancel(reason) = how {
             shared.cancel_for_good(reason);
         }
@@ -134,10 +134,20 @@ impl Shared {
         if !seeded("pool/shut-too-late") {
             self.door.shut();
         }
-        self.closing.swap(what, Ordering::AcqRel);
-        fence_after_rmw();
+        // Those who wait for room come to a door that is shut.
         self.agenda.shut();
-        self.end_if_done();
+        self.closing.swap(what, Ordering::AcqRel);
+        if !seeded("pool/shut-without-fence") {
+            fence_after_rmw();
+        }
+        if !seeded("pool/shut-without-looking") {
+            self.end_if_done();
+        }
+    }
+
+    /// Shuts the pool down, to be ended when everything is done.
+    pub(crate) fn shut(&self) {
+        self.close(EVERYTHING);
     }
 
     /// Whether all that was to be done is done, at some moment during the call; so many jobs came from outside, and no more
@@ -151,6 +161,11 @@ impl Shared {
             let queued = queued();
             return ended() == queued + from_outside;
         }
+        let suspended = || sum(|counters| counters.suspended.get());
+        if everything && seeded("pool/count-suspended-first") {
+            let suspended = suspended();
+            return ended() == queued() + from_outside && suspended == self.went_on();
+        }
         let went_on = if everything { self.went_on() } else { 0 };
         let ended = ended();
         // What waits behind futures that are suspended, and would be cancelled with them.
@@ -158,7 +173,7 @@ impl Shared {
         if ended + stuck != queued() + from_outside {
             return false;
         }
-        !everything || went_on == sum(|counters| counters.suspended.get())
+        !everything || went_on == suspended()
     }
 
     /// How many times futures that were suspended have gone on.
@@ -183,7 +198,9 @@ impl Shared {
     pub(crate) fn end_if_done(&self) {
         if self.closing.load(Ordering::Acquire) != OPEN && !self.is_over() && self.close_if_done() {
             self.over.store(true, Ordering::SeqCst);
-            self.sleep.call_all();
+            if !seeded("pool/over-silently") {
+                self.sleep.call_all();
+            }
         }
     }
 
@@ -194,7 +211,11 @@ impl Shared {
 
     /// Cancels the futures that are suspended when the pool is over: nobody will run them. Once, by a thread that is no worker any more.
     pub(super) fn sweep(&self) {
-        if self.is_over() && self.suspended() > 0 && !self.swept.swap(true, Ordering::AcqRel) {
+        if self.is_over()
+            && self.suspended() > 0
+            && !seeded("pool/leave-suspended")
+            && !self.swept.swap(true, Ordering::AcqRel)
+        {
             self.cancel_for_good(Reason::fixed("its pool has shut down"));
         }
     }

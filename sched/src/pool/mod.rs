@@ -291,6 +291,9 @@ impl Shared {
         if self.is_sequential() {
             // There are no workers: whoever brings it runs it.
             job.run_without_worker();
+        } else if seeded("door/count-late") {
+            self.inject_again(job);
+            self.door.enter(arrival);
         } else if self.door.enter(arrival) {
             self.inject_again(job);
         } else {

@@ -122,7 +122,7 @@ impl Shared {
     /// A thread ends, or could not be started.
     fn gone(&self) {
         // Release: what it has done is done; acquire: by all, for the last.
-        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_over() {
+        if self.alive.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_over() && !seeded("pool/last-leaves-silently") {
             self.waiters.wake_all_after_rmw();
         }
     }

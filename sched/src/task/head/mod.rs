@@ -269,7 +269,7 @@ impl Head {
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
     pub(in crate::task) fn suspend(&self) -> bool {
-        // Before it can be woken: what has gone on was suspended before.
+        // Before it can be woken, so that never more have gone on than were suspended.
         if let Some(worker) = Self::worker_of(&self.pool) {
             worker.counters.suspended.add(1);
         }
