@@ -34,7 +34,7 @@
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
 
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 use std::task::Waker;
 
 use reweave_core::Reason;
@@ -48,6 +48,7 @@ use reweave_core::sync::{Arc, Mutex, UnsafeCell};
 use super::waker::{Reference, as_current};
 use super::{Failed, State};
 use crate::job::{Job, JobRef, quietly};
+use crate::nursery::Children;
 use crate::pool::Shared;
 use crate::worker::Worker;
 
@@ -99,6 +100,8 @@ pub(super) struct Head {
     pub(super) waiters: WaitList,
     /// What surrounds it but for its own token.
     around: Context,
+    /// Those it is one of, if it was spawned in a nursery: they are told of its end.
+    siblings: Option<Arc<Children>>,
     /// Who awaits the handle.
     joiner: UnsafeCell<Option<Waker>>,
     /// Its own token, made when somebody asks, and what wakes a future when that is cancelled.
@@ -114,16 +117,18 @@ unsafe impl Sync for Head {}
 
 impl Head {
     /// Two references: for the handle and the first entry.
-    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable) -> Self {
+    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable, siblings: Option<Arc<Children>>) -> Self {
+        let group = siblings.as_ref().map_or(null(), |siblings| siblings.id());
         Self {
             // SAFETY: the head is the first field of its record, and the job of the head.
-            job: unsafe { Job::new(run_entry) },
+            job: unsafe { Job::of(group, run_entry) },
             vtable,
             state: AtomicUsize::new(QUEUED),
             references: AtomicUsize::new(2),
             pool,
             waiters: WaitList::new(),
-            around: Context::handed_on(),
+            around: siblings.as_ref().map_or_else(Context::handed_on, |siblings| siblings.around_a_child()),
+            siblings,
             joiner: UnsafeCell::new(None),
             token: Mutex::new(None),
             runner: AtomicU32::new(0),
@@ -267,6 +272,10 @@ impl Head {
             // Outside the lock, which whoever cancels may want.
             let tie = self.token.lock().as_mut().and_then(|(_, tie)| tie.take());
             drop(tie);
+        }
+        // The last step: who waits for all of them finds that this one has ended.
+        if let Some(siblings) = &self.siblings {
+            siblings.end_one();
         }
     }
 
@@ -434,13 +443,14 @@ unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
 
 impl Lazily for Head {
     fn context(&self) -> Context {
-        let handed_on = HandedOn::Given(self.around.cancel.clone());
+        let handed_on = HandedOn::Given(self.around.handed_on.token(&self.around.cancel));
         let hook = Worker::current().map(Worker::hook);
         Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
     }
 
     fn handed_on(&self) -> Context {
-        self.around.clone()
+        let cancel = self.around.handed_on.token(&self.around.cancel);
+        Context { cancel, handed_on: HandedOn::Current, ..self.around.clone() }
     }
 }
 

@@ -15,6 +15,7 @@ use super::Failed;
 use super::head::{Head, How, Vtable};
 use super::waker::raw_waker;
 use crate::job::quietly;
+use crate::nursery::Children;
 use crate::pool::Shared;
 
 /// What a task runs.
@@ -88,8 +89,8 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     };
 
     /// A task to be queued, with a reference for the handle and one for the entry.
-    pub(super) fn make(pool: Arc<Shared>, body: B) -> NonNull<Head> {
-        let head = Head::new(pool, const { &Self::VTABLE });
+    pub(super) fn make(pool: Arc<Shared>, body: B, siblings: Option<Arc<Children>>) -> NonNull<Head> {
+        let head = Head::new(pool, const { &Self::VTABLE }, siblings);
         let record = Box::new(Self { head, stage: UnsafeCell::new(Stage::Body(body)) });
         NonNull::from(Box::leak(record)).cast()
     }
