@@ -13,6 +13,7 @@ pub mod event;
 pub mod join;
 pub mod linearizability;
 pub mod lock;
+pub mod nursery;
 pub mod pool;
 pub mod promise;
 pub mod reclaim;
@@ -175,6 +176,7 @@ pub static ALL: &[Component] = &[
     },
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
+    Component { name: "nursery", package: "reweave-sched", models: &[nursery::MODELS], waived: &[], trusted: &[] },
     Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
     Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },

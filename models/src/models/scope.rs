@@ -46,7 +46,7 @@ pub const MODELS: &[Model] = &[
 
 /// What jobs write. It outlives the scope, so that a job that does, too, is reported and nothing worse.
 #[derive(Clone)]
-struct Desk(Arc<Watched>);
+pub(super) struct Desk(Arc<Watched>);
 
 struct Watched(UnsafeCell<u32>);
 
@@ -56,24 +56,30 @@ unsafe impl Send for Watched {}
 unsafe impl Sync for Watched {}
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(Watched(UnsafeCell::new(0))))
     }
 
-    fn write(&self, here: Agent) {
+    /// How often it was written.
+    pub(super) fn read(&self) -> u32 {
+        // SAFETY: reported if not.
+        self.0.0.with(|desk| unsafe { *desk })
+    }
+
+    /// Writes it, and says where.
+    pub(super) fn write(&self, here: Agent) {
         // SAFETY: reported if not.
         self.0.0.with_mut(|desk| unsafe { *desk += 1 });
         cover(if Agent::current() == here { "ran here" } else { "ran there" });
     }
 
     fn check(&self) {
-        // SAFETY: reported if not.
-        assert_eq!(self.0.0.with(|desk| unsafe { *desk }), 1, "the scope was left before its job had ended");
+        assert_eq!(self.read(), 1, "the scope was left before its job had ended");
     }
 }
 
 /// Runs `body` as one worker while another looks for jobs.
-fn beside_another(looks: usize, body: impl FnOnce(Agent)) {
+pub(super) fn beside_another(looks: usize, body: impl FnOnce(Agent)) {
     let kernel = Arc::new(Kernel::new(2));
     let other = thread::spawn({
         let kernel = kernel.clone();

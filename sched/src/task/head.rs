@@ -259,6 +259,9 @@ impl Head {
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
+        if seeded("nursery/end-before-published") {
+            self.leave_siblings();
+        }
         // Release publishes the output; acquire takes over the waker.
         let before = self.state.fetch_or(how, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
@@ -274,6 +277,13 @@ impl Head {
             drop(tie);
         }
         // The last step: who waits for all of them finds that this one has ended.
+        if !seeded("nursery/end-before-published") {
+            self.leave_siblings();
+        }
+    }
+
+    /// It does not count any more among those it is one of.
+    fn leave_siblings(&self) {
         if let Some(siblings) = &self.siblings {
             siblings.end_one();
         }
