@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`mod@join`] | two computations that may run at the same time |
 //! | [`mod@scope`] | jobs that borrow from the stack, and end before it does |
-//! | [`mod@nursery`] | children that fail, are futures, or outlive the stack they were started from; and end before it goes on |
+//! | [`mod@nursery`] | children that may fail, be futures, and start siblings; all end before whoever started them goes on |
 //! | [`task`] | work that goes on by itself, closures and futures, and its handle |
 //! | [`par`] | parallel operations on many items |
 //! | [`pool`] | workers that share jobs, and make up for those that block |

@@ -10,7 +10,7 @@ use reweave_core::event::Waiting;
 use reweave_core::seeded;
 use reweave_core::sync::Arc;
 
-use super::child::poll_contained;
+use super::child::{drop_contained, poll_contained};
 use super::children::AllEnded;
 use super::group::Group;
 use super::{Children, NurseryError, Options};
@@ -52,7 +52,7 @@ where
             match Context::enter_lazily(&**children, || poll_contained(future.as_mut(), cx)) {
                 Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
                 // It has been polled after that, so that what it waits for could tell it.
-                Poll::Pending if told => Poll::Ready(None),
+                Poll::Pending if told => Poll::Ready(drop_contained(future.as_mut()).err().map(Err)),
                 Poll::Pending => Poll::Pending,
             }
         })

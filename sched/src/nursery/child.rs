@@ -67,10 +67,9 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Polled<F, E> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let (mut future, begun, group) = self.parts();
-        if !std::mem::replace(begun, true) && group.children.token().is_cancelled() {
-            group.heed_drop(drop_contained(future.as_mut()));
-            return Poll::Ready(());
+        let (future, begun, group) = self.parts();
+        if !group.children.may_go_on(begun) {
+            return Poll::Pending;
         }
         let outcome = ready!(poll_contained(future, cx));
         group.heed(outcome);

@@ -83,6 +83,13 @@ impl Children {
         }
     }
 
+    /// Whether the future of a child may be polled: one that has not begun when all are cancelled must not. It says that it is pending instead,
+    /// and its task, which is cancelled, too, drops it.
+    pub(super) fn may_go_on(&self, begun: &mut bool) -> bool {
+        *begun |= !self.token.is_cancelled();
+        *begun
+    }
+
     /// One of those that are counted has ended.
     pub(crate) fn end_one(&self) {
         // Release: what it has done is visible to who waits; acquire: what the others have done, too.

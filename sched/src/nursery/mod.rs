@@ -38,7 +38,7 @@
 //! # Cancellation
 //!
 //! A child that has not begun when the token is cancelled never does. One that runs learns of it where it waits or looks, one that is
-//! suspended is polled once more and then dropped ([`task`](crate::task)). Cancelled children are no failures; what they return after
+//! suspended is polled once more and then dropped ([`task`]). Cancelled children are no failures; what they return after
 //! that is kept as [`suppressed`](NurseryError::suppressed), because an error that somebody returned is not thrown away. A task that a
 //! child starts with [`spawn`](fn@crate::spawn) goes on by itself and is no part of the nursery.
 //!

@@ -1,6 +1,8 @@
 //! Supervisors: the failure of a child stays with it.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use reweave_core::Reason;
 use reweave_core::cancel::Token;
@@ -96,7 +98,7 @@ impl Supervisor {
         future: impl Future<Output = R> + Send + 'static,
     ) -> Result<Task<R>, Refused> {
         self.0.admit()?;
-        Ok(task::spawn_child_async(&self.0, future))
+        Ok(task::spawn_child_async(&self.0, Supervised { future, begun: false, siblings: self.0.clone() }))
     }
 
     /// Cancels the children and the body; tells whether this call was what ended the supervisor. It comes out as
@@ -108,5 +110,28 @@ impl Supervisor {
     /// The token above those of the body and all children.
     pub fn token(&self) -> Token {
         self.0.token().clone()
+    }
+}
+
+/// A future that is a child.
+struct Supervised<F> {
+    /// Pinned with the whole.
+    future: F,
+    begun: bool,
+    siblings: Arc<Children>,
+}
+
+impl<F: Future> Future for Supervised<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: nothing is moved out of the reference: `future` is pinned again, the others are never pinned. There is no `Drop`, and `Unpin` is
+        // derived from that of `future`.
+        let this = unsafe { self.get_unchecked_mut() };
+        if !this.siblings.may_go_on(&mut this.begun) {
+            return Poll::Pending;
+        }
+        // SAFETY: as above.
+        unsafe { Pin::new_unchecked(&mut this.future) }.poll(cx)
     }
 }

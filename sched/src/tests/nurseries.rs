@@ -33,6 +33,15 @@ impl Count {
     }
 }
 
+/// Panics when it goes.
+pub(super) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor")
+    }
+}
+
 /// Blocks until the current token is cancelled.
 fn until_cancelled() -> String {
     time::sleep(Duration::MAX).unwrap_err().to_string()
@@ -232,13 +241,6 @@ fn the_bodys_panic_cancels_the_children_and_goes_on_when_they_have_ended() {
 
 #[test]
 fn panics_can_be_kept_and_counted() {
-    /// Panics when it goes.
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("a destructor")
-        }
-    }
     let error = Options::new().keep_panics().nursery(|n: &Nursery<&str>| -> Result<(), _> {
         let (begin, begun) = channel::bounded(2);
         let begin_too = begin.clone();

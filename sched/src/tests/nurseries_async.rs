@@ -12,7 +12,7 @@ use reweave_core::promise;
 use reweave_core::sync::{Arc, thread};
 use reweave_core::time::{self, VirtualClock};
 
-use super::nurseries::Count;
+use super::nurseries::{Bomb, Count};
 use crate::nursery::{Failure, Options};
 use crate::task::State;
 use crate::{Failed, Nursery, NurseryError, Pool, nursery_async, spawn_async};
@@ -89,6 +89,17 @@ fn a_deaf_body_is_dropped_when_it_is_cancelled() {
     let error = task.join().unwrap().unwrap_err();
     assert!(matches!(error.cause, Failure::Failed("a child")) && error.suppressed.is_empty());
     assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[test]
+fn a_body_that_panics_as_it_is_dropped_is_a_later_failure() {
+    let task = spawn_async(nursery_async(|n: Nursery<&str>| async move {
+        let _bomb = Bomb;
+        n.spawn(|| Err("a child")).unwrap();
+        pending::<Result<(), _>>().await
+    }));
+    let error = task.join().unwrap().unwrap_err();
+    assert_eq!((error.panics(), error.suppressed[0].panic_message()), (1, Some("a destructor")));
 }
 
 #[test]

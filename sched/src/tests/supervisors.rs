@@ -130,6 +130,27 @@ fn cancellation_and_deadline_come_out_and_children_tell_for_themselves() {
 }
 
 #[test]
+fn a_child_that_has_not_begun_when_it_is_cancelled_never_does() {
+    let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let mut tasks = Vec::new();
+    let error = pool.install(|| {
+        supervisor(|s| {
+            let [closure, future] = [ran.clone(), ran.clone()];
+            tasks.push(s.spawn(move || closure.fetch_add(1, Ordering::Relaxed))?);
+            tasks.push(s.spawn_async(async move { future.fetch_add(1, Ordering::Relaxed) })?);
+            s.cancel("enough");
+            Ok::<_, Refused>(())
+        })
+    });
+    assert!(matches!(error.unwrap_err().cause, Failure::Cancelled(_)));
+    for mut task in tasks {
+        assert!(matches!(task.take(), Some(Err(Failed::Cancelled(_)))));
+    }
+    assert_eq!((ran.load(Ordering::Relaxed), Arc::strong_count(&ran)), (0, 1));
+}
+
+#[test]
 fn a_late_spawn_is_refused() {
     let late = supervisor(|s: &Supervisor| Ok::<_, ()>(s.clone())).unwrap();
     assert!(matches!(late.spawn(|| ()), Err(Refused::Ended)));
