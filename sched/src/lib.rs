@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`mod@join`] | two computations that may run at the same time |
 //! | [`mod@scope`] | jobs that borrow from the stack, and end before it does |
+//! | [`mod@nursery`] | children that may fail, be futures, and start siblings; all end before whoever started them goes on |
 //! | [`task`] | work that goes on by itself, closures and futures, and its handle |
 //! | [`par`] | parallel operations on many items |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
@@ -20,6 +21,7 @@ mod job;
 pub mod join;
 #[doc(hidden)]
 pub mod kernel;
+pub mod nursery;
 pub mod par;
 pub mod pool;
 pub mod scope;
@@ -35,6 +37,7 @@ mod tests;
 
 pub use agenda::{Class, Fairness, Policy};
 pub use join::join;
+pub use nursery::{Nursery, NurseryError, Supervisor, nursery, nursery_async, supervisor, supervisor_async};
 pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
 pub use pool::{BuildError, Builder, Left, Pool, Shutdown, ShutdownError, blocking};
 pub use scope::{Scope, scope};

@@ -54,6 +54,7 @@ type Panic = Box<dyn Any + Send>;
 ///
 /// In a worker of a [`Pool`] that pool runs the jobs; elsewhere the [global](Pool::global) one, and if that cannot be had, each job is run
 /// where it is spawned. Body and jobs have a token of their own, below the caller's, that is cancelled when one of them panics.
+/// [`Options`](crate::nursery::Options) give it a deadline.
 ///
 /// # Panics
 /// If the body or a job panics, so does this, after all have ended; with the first panic.
@@ -72,9 +73,14 @@ type Panic = Box<dyn Any + Send>;
 /// assert_eq!(words, ["WORK", "STEALING"]);
 /// ```
 pub fn scope<'env, T>(body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> T {
+    run(None, body)
+}
+
+/// Runs a scope with this token, or with one that is made when somebody asks.
+pub(crate) fn run<'env, T>(token: Option<Token>, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T) -> T {
     let worker = Worker::current();
     let pool = worker.map(Worker::pool).or_else(|| Pool::try_global().map(|pool| &**pool.shared()));
-    let scope = Scope { group: Group::new(pool), _scope: PhantomData, _env: PhantomData };
+    let scope = Scope { group: Group::new(pool, token), _scope: PhantomData, _env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(&scope.group, || body(&scope))));
     let result = result.map_err(|panic| scope.group.fail(panic)).ok();
     scope.group.wait(worker);
@@ -136,7 +142,7 @@ pub(crate) struct Group {
     over: Arc<Trigger>,
     /// The context around the scope.
     around: Context,
-    /// Made when somebody asks.
+    /// Made when somebody asks, unless it has a deadline.
     token: Mutex<Option<Token>>,
     /// The first panic.
     panic: Mutex<Option<Panic>>,
@@ -150,13 +156,13 @@ unsafe impl Send for Group {}
 unsafe impl Sync for Group {}
 
 impl Group {
-    fn new(pool: Option<&Shared>) -> Self {
+    fn new(pool: Option<&Shared>, token: Option<Token>) -> Self {
         Self {
             pool: pool.map(NonNull::from),
             pending: AtomicUsize::new(1),
             over: Arc::new(Trigger::new()),
             around: Context::current(),
-            token: Mutex::new(None),
+            token: Mutex::new(token),
             panic: Mutex::new(None),
             presence: UnsafeCell::new(()),
         }

@@ -18,6 +18,7 @@ pub mod join;
 mod kernels;
 pub mod linearizability;
 pub mod lock;
+pub mod nursery;
 pub mod pool;
 pub mod promise;
 pub mod reclaim;
@@ -180,6 +181,7 @@ pub static ALL: &[Component] = &[
     },
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
+    Component { name: "nursery", package: "reweave-sched", models: &[nursery::MODELS], waived: &[], trusted: &[] },
     Component {
         name: "task",
         package: "reweave-sched",

@@ -125,7 +125,7 @@ pub const MODELS: &[Model] = &[
 /// The trees.
 const SEEDS: &[u64] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
 
-fn pool(threads: usize, spare: usize) -> Pool {
+pub(super) fn pool(threads: usize, spare: usize) -> Pool {
     Pool::builder().threads(threads).spare_threads(spare).build().expect("the checkers refuse no thread")
 }
 

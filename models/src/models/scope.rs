@@ -65,7 +65,7 @@ pub const MODELS: &[Model] = &[
 ];
 
 /// A job has come this far.
-fn mark(slate: &Slate, here: Agent) {
+pub(super) fn mark(slate: &Slate, here: Agent) {
     slate.mark();
     cover(if Agent::current() == here { "ran here" } else { "ran there" });
 }
@@ -85,7 +85,7 @@ fn another(kernel: &Arc<Kernel>, looks: usize) -> thread::JoinHandle<()> {
 }
 
 /// Runs `body` as one worker while another looks for jobs.
-fn beside_another(looks: usize, body: impl FnOnce(Agent)) {
+pub(super) fn beside_another(looks: usize, body: impl FnOnce(Agent)) {
     let kernel = Arc::new(Kernel::new(2));
     let other = another(&kernel, looks);
     kernel.work(0, |_| body(Agent::current()));

@@ -6,7 +6,7 @@
 //! # What a task inherits
 //!
 //! The token, clock and wait-for graph that surround the spawner, but not the spawner's own token: a task that is cancelled does not take
-//! along those that it has started and let go. Children that are to end with their parent belong into a [scope](crate::scope()).
+//! along those that it has started and let go. Children that are to end with their parent belong into a [scope](crate::scope()) or a [nursery](crate::nursery()).
 //!
 //! # Cancellation
 //!
@@ -44,6 +44,7 @@ use reweave_core::cancel::{Cancelled, How, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
 
+use crate::nursery::Children;
 use crate::pool::{Pool, Shared};
 
 use head::Head;
@@ -143,12 +144,36 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// Starts a closure as one of these, who count it already.
+pub(crate) fn spawn_child<T: Send + 'static>(
+    siblings: &Arc<Children>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Task<T> {
+    start_among(Some(siblings.clone()), siblings.pool().clone(), Closure::new(body))
+}
+
+/// The same with a future.
+pub(crate) fn spawn_child_async<T: Send + 'static>(
+    siblings: &Arc<Children>,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Task<T> {
+    start_among(Some(siblings.clone()), siblings.pool().clone(), Polled::new(future))
+}
+
 /// Starts a task of which nothing was said.
 fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
+    start_among(None, pool, body)
+}
+
+fn start_among<T: Send + 'static, B: record::Body<T>>(
+    siblings: Option<Arc<Children>>,
+    pool: Arc<Shared>,
+    body: B,
+) -> Task<T> {
     if pool.describes_all() {
-        return Options::of(pool).start(body);
+        return Options::of(pool).among(siblings).start(body);
     }
-    let head = Record::make(pool, body, None);
+    let head = Record::make(pool, body, None, siblings);
     Head::start(head, false);
     Task { head, _output: PhantomData }
 }

@@ -17,6 +17,7 @@ use super::record::{Body, Closure, Polled, Record};
 use super::waker::current_card;
 use super::{Handle, Task};
 use crate::agenda::{Class, Group, Room, Seat};
+use crate::nursery::Children;
 use crate::pool::{Pool, Shared};
 
 /// A task to be: described step by step, then started.
@@ -42,6 +43,8 @@ pub struct Options {
     group: Option<Reason>,
     class: Option<Class>,
     timeout: Option<Duration>,
+    /// Those it is one of, if it is spawned in a nursery.
+    siblings: Option<Arc<Children>>,
 }
 
 impl Options {
@@ -52,6 +55,12 @@ impl Options {
 
     pub(super) fn of(pool: Arc<Shared>) -> Self {
         Self { pool: Some(pool), ..Self::default() }
+    }
+
+    /// It is one of these, who count it already.
+    pub(super) fn among(mut self, siblings: Option<Arc<Children>>) -> Self {
+        self.siblings = siblings;
+        self
     }
 
     /// What it is called: for whoever looks, in reports and traces.
@@ -219,9 +228,10 @@ impl Ready {
 
     /// The record, entered in the pool's account.
     fn make<T: Send + 'static, B: Body<T>>(self, body: B) -> NonNull<Head> {
-        let Self { options, pool, reserved } = self;
+        let Self { mut options, pool, reserved } = self;
+        let siblings = options.siblings.take();
         let card = Arc::new(options.card(&pool, reserved));
-        let head = Record::make(pool.clone(), body, Some(card.clone()));
+        let head = Record::make(pool.clone(), body, Some(card.clone()), siblings);
         if card.observed {
             // SAFETY: just made.
             pool.table_of_tasks.enter(&card, unsafe { head.as_ref() });

@@ -16,6 +16,7 @@ use super::card::Card;
 use super::head::{Head, How, Vtable};
 use super::waker::raw_waker;
 use crate::job::quietly;
+use crate::nursery::Children;
 use crate::pool::Shared;
 
 /// What a task runs.
@@ -89,8 +90,13 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     };
 
     /// A task to be queued, with a reference for the handle and one for the entry.
-    pub(super) fn make(pool: Arc<Shared>, body: B, card: Option<Arc<Card>>) -> NonNull<Head> {
-        let head = Head::new(pool, const { &Self::VTABLE }, card);
+    pub(super) fn make(
+        pool: Arc<Shared>,
+        body: B,
+        card: Option<Arc<Card>>,
+        siblings: Option<Arc<Children>>,
+    ) -> NonNull<Head> {
+        let head = Head::new(pool, const { &Self::VTABLE }, card, siblings);
         let record = Box::new(Self { head, stage: UnsafeCell::new(Stage::Body(body)) });
         NonNull::from(Box::leak(record)).cast()
     }

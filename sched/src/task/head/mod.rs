@@ -43,7 +43,7 @@
 mod own;
 mod run;
 
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 use std::task::Waker;
 
 use reweave_core::cancel::Cancelled;
@@ -57,6 +57,7 @@ use super::card::Card;
 use super::{Failed, State};
 use crate::agenda::Seat;
 use crate::job::{Job, quietly};
+use crate::nursery::Children;
 use crate::pool::Shared;
 use own::Own;
 
@@ -123,6 +124,8 @@ pub(in crate::task) struct Head {
     pub(in crate::task) waiters: WaitList,
     /// What surrounds it but for its own token.
     around: Context,
+    /// Those it is one of, if it was spawned in a nursery: they are told of its end.
+    siblings: Option<Arc<Children>>,
     /// Who awaits the handle.
     joiner: UnsafeCell<Option<Waker>>,
     /// Its own token, made when somebody asks, and what ties it.
@@ -138,18 +141,25 @@ unsafe impl Sync for Head {}
 
 impl Head {
     /// Two references: for the handle and the first entry.
-    pub(in crate::task) fn new(pool: Arc<Shared>, vtable: &'static Vtable, card: Option<Arc<Card>>) -> Self {
+    pub(in crate::task) fn new(
+        pool: Arc<Shared>,
+        vtable: &'static Vtable,
+        card: Option<Arc<Card>>,
+        siblings: Option<Arc<Children>>,
+    ) -> Self {
+        let group = siblings.as_ref().map_or(null(), |siblings| siblings.id());
         Self {
             era: pool.roots.era(),
             // SAFETY: the head is the first field of its record, and the job of the head.
-            job: unsafe { Job::new(run::run_entry) },
+            job: unsafe { Job::of(group, run::run_entry) },
             vtable,
             state: AtomicUsize::new(QUEUED),
             references: AtomicUsize::new(2),
             pool,
             card,
             waiters: WaitList::new(),
-            around: Context::handed_on(),
+            around: siblings.as_ref().map_or_else(Context::handed_on, |siblings| siblings.around_a_child()),
+            siblings,
             joiner: UnsafeCell::new(None),
             token: Mutex::new(None),
             runner: AtomicU32::new(0),
@@ -248,6 +258,9 @@ impl Head {
             How::Panicked => ENDED | PANICKED,
         };
         let withdrawn = self.card.as_ref().is_some_and(|card| self.leave_books(card, how));
+        if seeded("nursery/end-before-published") {
+            self.leave_siblings();
+        }
         // Release publishes the output; acquire takes over the waker.
         let before = self.state.fetch_or(flags, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
@@ -264,6 +277,17 @@ impl Head {
         }
         if withdrawn {
             self.pool.withdraw();
+        }
+        // The last step: who waits for all of them finds that this one has ended.
+        if !seeded("nursery/end-before-published") {
+            self.leave_siblings();
+        }
+    }
+
+    /// It does not count any more among those it is one of.
+    fn leave_siblings(&self) {
+        if let Some(siblings) = &self.siblings {
+            siblings.end_one();
         }
     }
 

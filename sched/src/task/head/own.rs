@@ -137,7 +137,7 @@ impl Shared {
 
 impl Lazily for Head {
     fn context(&self) -> Context {
-        let handed_on = HandedOn::Given(self.around.cancel.clone());
+        let handed_on = HandedOn::Given(self.around.handed_on.token(&self.around.cancel));
         let hook = Worker::current().map(Worker::hook);
         let task = self.card.as_ref().and_then(|card| card.name.clone());
         let local = self.card.clone().map(Local::new);
@@ -145,6 +145,7 @@ impl Lazily for Head {
     }
 
     fn handed_on(&self) -> Context {
-        self.around.clone()
+        let cancel = self.around.handed_on.token(&self.around.cancel);
+        Context { cancel, handed_on: HandedOn::Current, ..self.around.clone() }
     }
 }
