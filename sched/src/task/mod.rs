@@ -33,10 +33,10 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use reweave_core::Reason;
 use reweave_core::cancel::{Cancelled, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
+use reweave_core::{Reason, panic_text};
 
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
@@ -284,7 +284,7 @@ impl Failed {
     /// The message of a panic, if it had one.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(panic) = self else { return None };
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        panic_text(&**panic)
     }
 }
 
