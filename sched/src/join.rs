@@ -123,9 +123,9 @@ impl Worker {
         (first, both.finish())
     }
 
-    /// Shares the oldest private half, if none is there to be taken already.
+    /// Shares the oldest private half, if none is there to be taken already. Somebody is hungry.
     #[cold]
-    fn share(&self) {
+    pub(crate) fn share(&self) {
         self.hungry.store(false, Ordering::Relaxed);
         if self.halves.is_empty() && self.share_oldest() {
             let pool = self.pool();

@@ -14,6 +14,7 @@ pub mod join;
 mod kernels;
 pub mod linearizability;
 pub mod lock;
+pub mod par;
 pub mod pool;
 pub mod promise;
 pub mod reclaim;
@@ -177,6 +178,15 @@ pub static ALL: &[Component] = &[
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
     Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "par",
+        package: "reweave-sched",
+        models: &[par::MODELS],
+        waived: &[],
+        trusted: &[
+            "that results are written and read in their own places: plain memory, which the checkers do not see",
+        ],
+    },
     Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];
