@@ -34,4 +34,5 @@ pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, strea
 pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
-pub use task::{Failed, Handle, Task, spawn, spawn_async};
+pub use task::group::{join_all, join_any, race};
+pub use task::{Failed, Handle, Task, spawn, spawn_async, spawn_link, timeout};

@@ -5,11 +5,13 @@
 use crate::model::{Component, Rule, Waiver};
 
 pub mod atom;
+pub mod bounds;
 pub mod cancel;
 pub mod channel;
 pub mod declarations;
 pub mod deque;
 pub mod event;
+pub mod groups;
 pub mod join;
 mod kernels;
 pub mod linearizability;
@@ -177,7 +179,13 @@ pub static ALL: &[Component] = &[
     },
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
-    Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "task",
+        package: "reweave-sched",
+        models: &[task::MODELS, groups::MODELS, bounds::MODELS],
+        waived: &[],
+        trusted: &[],
+    },
     Component {
         name: "par",
         package: "reweave-sched",

@@ -20,10 +20,16 @@
 //! | `record` | a task as a whole: what is run, and what came of it |
 //! | `waker` | what refers to a task from outside |
 //! | `end` | waiting for the end |
+//! | `link` | tasks whose outcome comes through a channel |
+//! | `timeout` | tasks that have only so much time |
+//! | [`group`] | waiting for several: all, the first that succeeds, the first that ends |
 
 mod end;
+pub mod group;
 mod head;
+mod link;
 mod record;
+mod timeout;
 mod waker;
 
 use std::any::Any;
@@ -45,6 +51,8 @@ use head::Head;
 use record::{Closure, Polled, Record};
 
 pub use end::{End, Joining};
+pub use link::spawn_link;
+pub use timeout::{TimeoutError, timeout};
 
 /// Starts a closure as a task.
 ///
