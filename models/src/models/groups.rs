@@ -19,7 +19,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "all-of-two",
         property: "whoever waits for all is woken by the last, and sees what each did, in their order",
-        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["waited"],
         seeded: &[
             Seeded { bug: "task/group-without-looking", run: Run::loom_bounded(2), expect: "deadlock" },
@@ -30,7 +30,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "any-of-two",
         property: "one that fails is passed over, and one that succeeds is found",
-        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["the failure came first", "both were there"],
         seeded: &[
             Seeded { bug: "task/any-gives-up", run: Run::loom_bounded(2), expect: "was given up" },

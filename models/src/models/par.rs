@@ -11,7 +11,7 @@ use reweave_sched::kernel::Kernel;
 use reweave_sched::par::Par;
 use reweave_sched::{Pool, join};
 
-use super::kernels::{Slate, at_work, look, work_off, worker};
+use super::kernels::{Slate, at_work, hungry, look, work_off, worker};
 use crate::runner::choose;
 use crate::{Model, Run, Seeded, cover};
 
@@ -121,13 +121,6 @@ pub const MODELS: &[Model] = &[
         body: whole_pools,
     },
 ];
-
-/// A kernel of two, of whom the first is to share.
-fn hungry() -> Arc<Kernel> {
-    let kernel = Arc::new(Kernel::new(2));
-    kernel.feed(0);
-    kernel
-}
 
 /// Items in work, of which there may be so many.
 struct Limit {
