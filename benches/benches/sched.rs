@@ -13,7 +13,7 @@
 //! The loop runs in the pool, so that no operation begins with waking a thread.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -32,23 +32,12 @@ fn pool<P: Pool>() -> P {
     P::start(1).expect("a thread can be started")
 }
 
-/// How long so many operations take, one after another.
-fn repeated(count: u64, mut operation: impl FnMut()) -> Duration {
-    let begun = Instant::now();
-    (0..count).for_each(|_| operation());
-    begun.elapsed()
-}
-
 fn join<P: Join>(group: &mut Group<'_>, name: &str) {
     let pool = pool::<P>();
     group.bench_function(name, |b| {
-        b.iter_custom(|count| {
-            pool.install(|| {
-                let mut branch = pool.branch();
-                repeated(count, || {
-                    black_box(P::join(&mut branch, |_| black_box(1), |_| black_box(2)));
-                })
-            })
+        pool.install(|| {
+            let mut branch = pool.branch();
+            b.iter(|| P::join(&mut branch, |_| black_box(1), |_| black_box(2)));
         });
     });
 }
@@ -57,11 +46,9 @@ fn join_tree<P: Join>(group: &mut Group<'_>, name: &str) {
     let (pool, tree) = (pool::<P>(), Node::tree(LAYERS, &mut fastrand::Rng::with_seed(1)));
     let sum = tree.sum();
     group.bench_function(name, |b| {
-        b.iter_custom(|count| {
-            pool.install(|| {
-                let mut branch = pool.branch();
-                repeated(count, || assert_eq!(tree.joined_sum::<P>(&mut branch), sum))
-            })
+        pool.install(|| {
+            let mut branch = pool.branch();
+            b.iter(|| assert_eq!(tree.joined_sum::<P>(&mut branch), sum));
         });
     });
 }
@@ -71,9 +58,7 @@ fn scope<P: Scope>(group: &mut Group<'_>, name: &str, jobs: usize) {
     let job = |index| {
         black_box(index);
     };
-    group.bench_function(name, |b| {
-        b.iter_custom(|count| pool.install(|| repeated(count, || pool.spawn_each(jobs, job))));
-    });
+    group.bench_function(name, |b| pool.install(|| b.iter(|| pool.spawn_each(jobs, job))));
 }
 
 fn spawn_await<P: Spawn>(group: &mut Group<'_>, name: &str) {

@@ -26,7 +26,7 @@
 //! - `ping_pong_ns`: the round trips measured directly before and after each run of the row; `null` with one thread, or
 //!   where the process has one core.
 //! - `placement`: `near`, `far` or `mixed`, which is what these round trips say of the two cores ([`Placement`]); `null`
-//!   where there are none.
+//!   where there are none, and where the threads may have run on other cores: they are not pinned, and there are more than two.
 //! - `latency_ns`: only in rows of workloads that send at a given rate, where operations a second say nothing: the time
 //!   from send to receipt, of each run the median of its messages.
 //! - `queueing`: only in rows of workloads that look how long tasks wait for a thread and threads for tasks: `start_ns`, the
@@ -169,10 +169,10 @@ impl Spread {
 /// all runs looked; no idle share unless all could tell.
 pub fn queueing(runs: &[Option<Queueing>]) -> Option<Queueing> {
     let runs: Vec<Queueing> = runs.iter().copied().collect::<Option<_>>()?;
-    let of = |figure: fn(&Queueing) -> f64| Some(Spread::of(&runs.iter().map(figure).collect::<Vec<_>>())?.median);
+    let of = |figure: fn(&Queueing) -> f64| median(&runs.iter().map(figure).collect::<Vec<_>>());
     let idle: Option<Vec<f64>> = runs.iter().map(|run| run.idle_share).collect();
-    Some(Queueing {
-        start_ns: Start { median: of(|run| run.start_ns.median)?, p99: of(|run| run.start_ns.p99)? },
+    (!runs.is_empty()).then(|| Queueing {
+        start_ns: Start { median: of(|run| run.start_ns.median), p99: of(|run| run.start_ns.p99) },
         idle_share: idle.map(|idle| median(&idle)),
     })
 }

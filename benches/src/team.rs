@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use reweave_core::panic_text;
 use reweave_core::topology::affinity;
 use reweave_sched::team;
 
@@ -29,8 +30,7 @@ pub(crate) fn run<R: Send + 'static>(
 
 /// A line that says what a panic carried.
 pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
-    let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    format!("a thread panicked: {}", message.unwrap_or("no message"))
+    format!("a thread panicked: {}", panic_text(panic).unwrap_or("no message"))
 }
 
 #[cfg(test)]

@@ -37,5 +37,5 @@ pub mod waitfor;
 
 mod reason;
 
-pub use reason::Reason;
+pub use reason::{Reason, panic_text};
 pub use sync::seeded::{seed_bug, seeded};

@@ -1,5 +1,6 @@
-//! Why something was closed, cancelled or refused: a text that travels with the error.
+//! Why something was closed, cancelled or refused: a text that travels with the error. And the text of a panic.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -51,4 +52,17 @@ impl fmt::Debug for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, f)
     }
+}
+
+/// The text that a panic carries: that of `panic!` and of failed assertions. `None` for any other payload.
+///
+/// # Examples
+/// ```
+/// use reweave_core::panic_text;
+///
+/// let panic = std::panic::catch_unwind(|| panic!("shard {} is gone", 3)).unwrap_err();
+/// assert_eq!(panic_text(&*panic), Some("shard 3 is gone"));
+/// ```
+pub fn panic_text(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }

@@ -1,15 +1,15 @@
 //! `join`: two computations that may run at the same time.
 //!
 //! The first runs at once; the second stays with its worker, on a private list, and is run there afterwards. Only if
-//! somebody is hungry does the worker share the oldest half on its list, which is the largest piece of work it has, and a thief may
-//! take it. So a join that is not shared costs a few stores to the stack, and no atomic instruction.
+//! somebody is hungry, or it blocks, does the worker share the oldest half on its list, which is mostly the largest piece of work it has, and a
+//! thief may take it. So a join that is not shared costs a few stores to the stack, and no atomic instruction.
 //!
 //! # Protocol
 //!
 //! | state of a half | how it comes | who runs it |
 //! |---|---|---|
 //! | *private* | on the list, above all shared ones | its owner, when the first computation has ended |
-//! | *shared* | the owner met a join while hungry was set, and moved the oldest private half to its deque of halves; or it blocked, and moved all | whoever takes it out |
+//! | *shared* | the owner found hungry set, and moved the oldest private half to its deque of halves: at a join, or between two blocks of a parallel operation that it could not divide; or it blocked, and moved all | whoever takes it out |
 //! | *taken back* | the owner popped it from its deque | its owner |
 //! | *stolen* | a thief took it | the thief, which then completes it |
 //!
@@ -65,10 +65,12 @@ use crate::worker::Worker;
 /// [context](reweave_core::context) of the caller wherever it runs.
 ///
 /// # Panics
-/// If one of them panics, so does this, after both have ended. If both do, the first's panic is the one.
+/// If one of them panics, so does this, after what has been begun has ended: if the first does, a second that nobody has begun by then is dropped.
+/// If both do, the first's panic is the one.
 ///
 /// # Complexity
-/// A few nanoseconds and no allocation, unless the second computation is stolen.
+/// A few nanoseconds and no allocation, unless the second computation is shared because another worker has nothing to do, or this
+/// one blocks: then two allocations, and a wake-up if the other sleeps.
 ///
 /// # Examples
 /// ```
@@ -123,9 +125,9 @@ impl Worker {
         (first, both.finish())
     }
 
-    /// Shares the oldest private half, if none is there to be taken already.
+    /// Shares the oldest private half, if none is there to be taken already. Somebody is hungry.
     #[cold]
-    fn share(&self) {
+    pub(crate) fn share(&self) {
         self.hungry.store(false, Ordering::Relaxed);
         if self.halves.is_empty() && self.share_oldest() {
             let pool = self.pool();

@@ -42,5 +42,6 @@ pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, strea
 pub use pool::{BuildError, Builder, Left, Pool, Shutdown, ShutdownError, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
-pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async};
+pub use task::group::{join_all, join_any, race};
+pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async, spawn_link, timeout};
 pub use worker_pool::WorkerPool;

@@ -12,12 +12,14 @@
 //! ```
 //!
 //! and systems are compared with the baseline of their own round, unless the cores were near each other for one of the two
-//! and far for the other ([`Placement`]). A workload is measured on those of the plan's systems
+//! and far for the other ([`Placement`]), and the threads ran on these cores: where they are not pinned and there are more
+//! than two cores, nobody knows. A workload is measured on those of the plan's systems
 //! that offer it, and left out when none does.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use reweave_core::topology::affinity;
 use serde_json::{Map, Value, json};
 
 use crate::machine::Machine;
@@ -168,19 +170,34 @@ impl Series {
 /// [`Error::Invalid`] when the plan does not fit the workloads; otherwise the first thing that went wrong, which ends
 /// the measurement: figures of a system that is wrong mean nothing.
 pub fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
-    run_beside(ping_pong::measure, workloads, plan, progress)
+    run_beside(Cores { measure: ping_pong::measure, all: affinity::allowed().len() <= 2 }, workloads, plan, progress)
 }
 
-/// As [`run`], with the cores' round trip measured so: tests run on cores that stay where they are.
-fn run_beside(
+/// The two cores whose round trip is measured.
+#[derive(Clone, Copy)]
+struct Cores {
     measure: fn() -> Option<f64>,
+    /// Whether there are no others.
+    all: bool,
+}
+
+impl Cores {
+    /// Whether the threads of a workload run on these, so that it matters how near they are.
+    fn matter_to(self, workload: &dyn Workload) -> bool {
+        self.all || workload.pins()
+    }
+}
+
+/// As [`run`], with these cores: those of tests stay where they are.
+fn run_beside(
+    cores: Cores,
     workloads: &[&dyn Workload],
     plan: &Plan,
     progress: &mut dyn FnMut(Step),
 ) -> Result<Report, Error> {
     plan.validate(workloads)?;
     // Around a run in which several threads make it matter.
-    let round_trip = |threads: usize| (threads > 1).then(measure).flatten();
+    let round_trip = |threads: usize| (threads > 1).then(cores.measure).flatten();
     let groups = plan.groups(workloads);
     let mut series: Vec<Vec<Series>> =
         groups.iter().map(|group| group.systems.iter().map(|_| Series::default()).collect()).collect();
@@ -205,13 +222,14 @@ fn run_beside(
             }
         }
     }
-    let rows = groups.iter().zip(&series).flat_map(|(group, series)| rows(group, plan, series)).collect();
+    let rows = groups.iter().zip(&series).flat_map(|(group, series)| rows(group, plan, series, cores)).collect();
     Ok(Report { machine: Machine::here(), rows })
 }
 
 /// Reduces what was measured of a group to rows, in the order of its systems.
-fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
+fn rows(group: &Group<'_>, plan: &Plan, series: &[Series], cores: Cores) -> Vec<Row> {
     let Group { workload, threads, systems } = group;
+    let placed = cores.matter_to(*workload);
     let mut params = workload.params();
     params.insert("seconds".to_owned(), json!(plan.seconds));
     params.insert("seed".to_owned(), json!(plan.seed));
@@ -229,7 +247,7 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
         let audits: Option<Vec<f64>> = samples.iter().map(|sample| sample.audits_per_sec).collect();
         let baselines = workload.baselines().iter().map(|&baseline| {
             let column = systems.iter().position(|&system| system == baseline);
-            (baseline, column.and_then(|column| ratio(figure, own, &series[column])))
+            (baseline, column.and_then(|column| ratio(figure, own, &series[column], placed)))
         });
         rows.push(Row {
             workload: workload.name(),
@@ -241,7 +259,7 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
             audits_per_sec: audits.map(|audits| median(&audits)),
             aborts: sum_of_aborts(samples),
             ping_pong_ns: Spread::of(&ping_pongs),
-            placement: Placement::of(&ping_pongs),
+            placement: Placement::of(&ping_pongs).filter(|_| placed),
             latency_ns: (figure == Figure::Latency).then_some(ns_per_op),
             queueing: queueing(&samples.iter().map(|sample| sample.queueing).collect::<Vec<_>>()),
             figure,
@@ -253,13 +271,13 @@ fn rows(group: &Group<'_>, plan: &Plan, series: &[Series]) -> Vec<Row> {
     rows
 }
 
-/// The median of the ratios within each round in which both had the cores placed alike.
-fn ratio(figure: Figure, own: &Series, baseline: &Series) -> Option<f64> {
+/// The median of the ratios within each round; where it matters, in which both had the cores placed alike.
+fn ratio(figure: Figure, own: &Series, baseline: &Series, placed: bool) -> Option<f64> {
     let of = |sample: &Sample| match figure {
         Figure::Speed => sample.ops_per_sec,
         Figure::Time | Figure::Latency => sample.ns_per_op,
     };
-    let alike = (0..own.samples.len()).filter(|&round| own.placement(round) == baseline.placement(round));
+    let alike = (0..own.samples.len()).filter(|&round| !placed || own.placement(round) == baseline.placement(round));
     let ratios: Vec<f64> = alike.map(|round| of(&own.samples[round]) / of(&baseline.samples[round])).collect();
     Spread::of(&ratios).map(|ratios| ratios.median)
 }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 /// The run, on cores that stay near each other.
 fn run(workloads: &[&dyn Workload], plan: &Plan, progress: &mut dyn FnMut(Step)) -> Result<Report, Error> {
-    run_beside(|| Some(100.0), workloads, plan, progress)
+    run_beside(Cores { measure: || Some(100.0), all: false }, workloads, plan, progress)
 }
 
 /// The workload alone, and the plan for it.
@@ -20,6 +20,7 @@ struct Pretend {
     seen: RefCell<Vec<(&'static str, usize, u64)>>,
     broken: Option<&'static str>,
     latency: bool,
+    roams: bool,
 }
 
 /// How system `b` queues.
@@ -48,6 +49,10 @@ impl Workload for Pretend {
 
     fn threads(&self) -> Option<usize> {
         self.latency.then_some(2)
+    }
+
+    fn pins(&self) -> bool {
+        !self.roams
     }
 
     fn trial(&self, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
@@ -140,6 +145,35 @@ fn workloads_take_turns_each_with_its_own_threads_and_systems() {
     let b = &report.rows[5];
     assert_eq!(b.latency_ns.map(|ns| ns.median), Some(500_000.0));
     assert_eq!(b.ratios, [("2pl", None), ("c", Some(0.5))], "of the times, where 1 is as good and less is better");
+}
+
+/// The round trip between cores that are far from each other during the first of each three runs.
+fn wandering() -> Option<f64> {
+    thread_local! {
+        static TRIPS: RefCell<u32> = const { RefCell::new(0) };
+    }
+    // Each run has one before it and one behind it.
+    let trip = TRIPS.with_borrow_mut(|trips| {
+        *trips += 1;
+        *trips - 1
+    });
+    Some(if trip % 6 < 2 { 400.0 } else { 100.0 })
+}
+
+#[test]
+fn how_near_the_cores_are_counts_where_the_threads_are_sure_to_run_on_them() {
+    // A round of three systems, of which one was measured while the cores were far from each other.
+    let plan = Plan { runs: 1, threads: vec![2], ..plan() };
+    let told = |roams, all| {
+        let workload = Pretend { roams, ..Pretend::default() };
+        let report = run_beside(Cores { measure: wandering, all }, &alone(&workload), &plan, &mut |_| ()).unwrap();
+        assert!(report.rows.iter().all(|row| row.ping_pong_ns.is_some()));
+        let far = report.rows.iter().filter(|row| row.placement == Some(Placement::Far)).count();
+        (far, report.rows.iter().flat_map(|row| &row.ratios).all(|ratio| ratio.1.is_some()))
+    };
+    assert_eq!(told(false, false), (1, false), "pinned");
+    assert_eq!(told(true, true), (1, false), "there are no other cores");
+    assert_eq!(told(true, false), (0, true), "anywhere");
 }
 
 #[test]

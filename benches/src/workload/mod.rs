@@ -50,6 +50,11 @@ pub trait Workload {
         None
     }
 
+    /// Whether its threads are pinned, so that the first two cores are among those that they run on.
+    fn pins(&self) -> bool {
+        true
+    }
+
     /// One timed run on a fresh instance of the system, warmed up first and checked throughout.
     ///
     /// # Errors

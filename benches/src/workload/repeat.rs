@@ -151,8 +151,7 @@ fn until_over(
             op()?;
         }
         ops += look_every;
-        let now = Instant::now();
-        if now - start >= window.length() {
+        if let Some(now) = window.over(start) {
             return Ok((ops, now));
         }
     }

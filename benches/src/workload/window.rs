@@ -29,14 +29,15 @@ impl Window {
         Self { length, start: Mutex::new(None) }
     }
 
-    /// How long it is.
-    pub(super) fn length(&self) -> Duration {
-        self.length
-    }
-
     /// The moment at which the first thread asked.
     pub(super) fn start(&self) -> Instant {
         *self.start.lock().get_or_insert_with(Instant::now)
+    }
+
+    /// The moment, if the window that began at `start` is over by now.
+    pub(super) fn over(&self, start: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        (now - start >= self.length).then_some(now)
     }
 
     /// The seconds from the start to the last of these ends; the length of the window when there are none.
@@ -54,6 +55,9 @@ mod tests {
         let window = Window::new(Duration::from_millis(3));
         let start = window.start();
         assert_eq!(window.start(), start);
+        let begun = Instant::now();
+        assert!(window.over(begun).is_none_or(|now| now - begun >= Duration::from_millis(3)));
+        assert!(window.over(begun - Duration::from_millis(3)).is_some_and(|now| now >= begun));
         assert_eq!(window.seconds([]), 0.003);
         let ends = [2, 7, 5].map(|seconds| start + Duration::from_secs(seconds));
         assert_eq!(window.seconds(ends), 7.0);

@@ -43,8 +43,8 @@ impl<E: Event> Waiting<E> {
         Self { slot: Slot::new(event), suspended }
     }
 
-    /// The event, to take back what was put into it when the wait has ended without it.
-    pub(crate) fn event_mut(&mut self) -> &mut E {
+    /// The event, to take back what was put into it when the wait has ended without it. Not to be waited for meanwhile.
+    pub fn event_mut(&mut self) -> &mut E {
         self.slot.event_mut()
     }
 }

@@ -34,6 +34,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use reweave_core::panic_text;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering, fence};
 use reweave_core::sync::{Arc, Mutex, hint, thread};
 
@@ -171,8 +172,7 @@ fn perform<S: Subject>(rounds: &Rounds<S>, subject: &S, thread: usize, list: &[O
         match outcome {
             Ok(result) => log.lock().push(Entry { invoked, returned, result }),
             Err(panic) => {
-                let message = panic.downcast_ref::<String>().map(String::as_str);
-                let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+                let message = panic_text(&*panic).unwrap_or("without a message");
                 *rounds.panicked.lock() = Some(format!("{op:?} of thread {thread} panicked: {message}"));
                 return;
             }

@@ -1,17 +1,16 @@
 //! Joins: a half that is taken back against one that is stolen, halves of stolen halves, panics of both.
 //!
-//! The pool is a [`Kernel`] of two workers, of which the first is told that somebody is hungry, so that it shares. Halves
+//! The pool is a [`Kernel`](reweave_sched::kernel::Kernel) of two workers, of which the first is told that somebody is hungry, so that it shares. Halves
 //! write to instrumented cells that are read behind the join.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use reweave_core::cancel::{Token, current};
 use reweave_core::context::Agent;
-use reweave_core::sync::{Arc, Unseen};
+use reweave_core::sync::Unseen;
 use reweave_sched::join;
-use reweave_sched::kernel::Kernel;
 
-use super::kernels::{Slate, at_work, worker};
+use super::kernels::{Slate, at_work, hungry, worker};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of joins.
@@ -48,13 +47,6 @@ pub const MODELS: &[Model] = &[
         body: leapfrog,
     },
 ];
-
-/// A kernel of two, of whom the first is to share.
-fn hungry() -> Arc<Kernel> {
-    let kernel = Arc::new(Kernel::new(2));
-    kernel.feed(0);
-    kernel
-}
 
 /// The half has run.
 fn check(slate: &Slate) {

@@ -34,6 +34,13 @@ impl Slate {
     }
 }
 
+/// A kernel of two, of whom the first is to share.
+pub(super) fn hungry() -> Arc<Kernel> {
+    let kernel = Arc::new(Kernel::new(2));
+    kernel.feed(0);
+    kernel
+}
+
 /// A thread that is this worker while it runs `body`.
 pub(super) fn at_work(
     kernel: &Arc<Kernel>,

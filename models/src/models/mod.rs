@@ -7,18 +7,21 @@ use crate::model::{Component, Rule, Waiver};
 pub mod agenda;
 pub mod atom;
 pub mod books;
+pub mod bounds;
 pub mod cancel;
 pub mod channel;
 pub mod declarations;
 pub mod deque;
 pub mod ends;
 pub mod event;
+pub mod groups;
 pub mod injector;
 pub mod join;
 mod kernels;
 pub mod linearizability;
 pub mod lock;
 pub mod nursery;
+pub mod par;
 pub mod pool;
 pub mod promise;
 pub mod reclaim;
@@ -185,7 +188,7 @@ pub static ALL: &[Component] = &[
     Component {
         name: "task",
         package: "reweave-sched",
-        models: &[task::MODELS, books::MODELS],
+        models: &[task::MODELS, books::MODELS, groups::MODELS, bounds::MODELS],
         waived: &[],
         trusted: &["dashmap: under the checkers a map under a lock (core/src/sync/sharded_map.rs) takes its place"],
     },
@@ -199,6 +202,15 @@ pub static ALL: &[Component] = &[
         trusted: &[
             "that a worker which dies of a panic is replaced, which is off under the checkers and tested on real threads",
             "that the system says on which cpu a thread runs, and keeps it there",
+        ],
+    },
+    Component {
+        name: "par",
+        package: "reweave-sched",
+        models: &[par::MODELS],
+        waived: &[],
+        trusted: &[
+            "that results are written and read in their own places: plain memory, which the checkers do not see",
         ],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },

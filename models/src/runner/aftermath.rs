@@ -55,10 +55,7 @@ pub(super) fn pursuit() -> Option<Say> {
 
 /// The message of a panic.
 pub(super) fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    match panic.downcast_ref::<String>() {
-        Some(message) => message,
-        None => panic.downcast_ref::<&str>().copied().unwrap_or("a panic without a message"),
-    }
+    reweave_core::panic_text(panic).unwrap_or("a panic without a message")
 }
 
 fn replace<T>(slot: &Mutex<Option<T>>, with: Option<T>) -> Option<T> {

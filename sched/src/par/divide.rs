@@ -8,6 +8,7 @@
 //! |---|---|
 //! | is nothing left? | the part is done |
 //! | is somebody hungry, is more than one item left, and is another part allowed? | the part is *cut* |
+//! | is somebody hungry, and the part cannot be cut? | what the worker has kept to itself from before, half of a [`join`], is shared instead |
 //! | have the last blocks been too short or too long? | the next ones have another length |
 //! | are we to stop? | what is left is dropped, and the part is done |
 //!
@@ -36,6 +37,7 @@
 
 use std::time::{Duration, Instant};
 
+use reweave_core::seeded;
 use reweave_core::sync::MODELLED;
 use reweave_core::time::Clock;
 
@@ -103,12 +105,16 @@ fn work<'w, P: Part, W: Watch>(mut part: P, watch: &'w W, slot: W::Slot<'w>) -> 
         if left == 0 {
             return part.made();
         }
-        if worker.is_some_and(Worker::is_hungry)
-            && left > 1
-            && let Some(other) = watch.another()
-        {
-            watch.advanced(untold);
-            return cut(part, watch, slot, other);
+        if let Some(worker) = worker.filter(|worker| worker.is_hungry()) {
+            if left > 1
+                && let Some(other) = watch.another()
+            {
+                watch.advanced(untold);
+                return cut(part, watch, slot, other);
+            }
+            if !seeded("par/keep-halves") {
+                worker.share();
+            }
         }
         pace.block_done();
     }
@@ -118,6 +124,9 @@ fn work<'w, P: Part, W: Watch>(mut part: P, watch: &'w W, slot: W::Slot<'w>) -> 
 #[inline(never)]
 fn cut<'w, P: Part, W: Watch>(mut part: P, watch: &'w W, slot: W::Slot<'w>, other: W::Slot<'w>) -> P::Made {
     let second = part.cut();
+    if seeded("par/lose-cut") {
+        drop(part.cut());
+    }
     let (first, second) = join(move || work(part, watch, slot), move || work(second, watch, other));
     P::together(first, second)
 }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use reweave_core::cancel::{Cancelled, Token};
-use reweave_core::time;
+use reweave_core::{panic_text, time};
 
 /// Why there is no result of an item. The others are not touched by that.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl<E> ItemError<E> {
     /// The message of a panic, if it was one, and had a text.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(payload) = self else { return None };
-        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        panic_text(&**payload)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Filtering, reducing and doing: what a part makes is put together in pairs.
 
+use reweave_core::seeded;
+
 use super::divide::{Part, divide};
 use super::items::Items;
 use super::watch::Watch;
@@ -115,6 +117,9 @@ where
     }
 
     fn together((first, together): Self::Made, (second, _): Self::Made) -> Self::Made {
+        if seeded("par/put-together-backwards") {
+            return (together(second, first), together);
+        }
         (together(first, second), together)
     }
 }

@@ -21,13 +21,15 @@
 //!
 //! # What holds
 //!
-//! 1. Each operation is equal to its sequential form, if the functions given are pure, and in what it returns also if they are not.
+//! 1. Each operation is equal to its sequential form if the functions given are pure, and what `combine` does is associative. Each item is worked
+//!    on once, whatever the functions do; in which order, and by whom, is open.
 //! 2. *A panic* of a given function comes out of the operation, after all that has been begun has ended; of several, that of the
 //!    item that comes first (over an iterator, any). Whether other items are begun then is open. Everything that was made, or was given by
 //!    value, is dropped once.
 //! 3. Operations nest, in each other and in [`join`](crate::join()) and [scopes](mod@crate::scope).
 //! 4. *The only synchronisation is that of `join`*: parts are moved to where they are worked on, and what they have made is moved back. [`Par`]
-//!    adds a count of parts, a count of items done, and a lock around the callback; [`par_map_iter`] a lock around the iterator.
+//!    adds a count of parts, a count of items done, and a lock around the callback; [`par_map_iter`] a lock around the iterator, and a count of
+//!    parts. These are modelled, with cuts and thefts going on.
 //!
 //! | module | concept |
 //! |---|---|
@@ -107,7 +109,8 @@ where
 /// said at [`par_map`].
 ///
 /// The images are combined as a tree whose form depends on who has time, so `combine` must be associative; it need not be commutative.
-/// (The sum of floating-point numbers is not associative: it may differ in its last bits from run to run.)
+/// The sum of floating-point numbers is not: it may differ in its last bits from run to run. Where that matters, sum in a number that is exact
+/// (integers of a fixed unit), or map first and sum the results in their order.
 ///
 /// # Panics
 /// If `map` or `combine` does.

@@ -22,7 +22,10 @@ type Callback<'a> = Box<dyn Fn(usize) + Sync + 'a>;
 ///
 /// All operations of this type heed the current [token](reweave_core::cancel): when it is cancelled, items that have been begun are
 /// finished, and no others are begun. (The token also ends the waits of those that have been begun, as it does everywhere.) Where an
-/// operation has one result, that is [`Cancelled`] then; unless all items were done.
+/// operation has one result, that is [`Cancelled`] then; unless all items were done. Of an iterator nobody knows that before it has said so: see
+/// [`map_iter`](Self::map_iter).
+///
+/// One may serve several operations, one after the other or at the same time. Each has the limits to itself.
 ///
 /// # Examples
 /// ```
@@ -73,7 +76,10 @@ impl<'a> Par<'a> {
     /// Calls `callback` with the number of items that are done, after each `step` of them or somewhat later, and when all are done.
     ///
     /// It is called by whichever thread has done an item, so it should be quick, but never by two at the same time, and each time
-    /// with a greater number. An operation that is cancelled or panics does not tell the last ones. A panic in it is one of the operation.
+    /// with a greater number; where several steps have been reached it may tell the last of them only. An operation that is cancelled or panics does
+    /// not tell the last ones. A panic in it is one of the operation.
+    ///
+    /// All this holds for each operation by itself: two that run at the same time with the same `Par` count apart, and may both call it at once.
     ///
     /// # Examples
     /// ```
@@ -182,7 +188,8 @@ impl<'a> Par<'a> {
     /// As [`par_map_iter`](super::par_map_iter()).
     ///
     /// # Errors
-    /// [`Cancelled`]; the results that were there are dropped.
+    /// [`Cancelled`]; the results that were there are dropped. Also where the token is cancelled when all items have been done and the iterator has
+    /// not been asked for another: whether there would have been one is not known then.
     ///
     /// # Panics
     /// As `par_map_iter`.

@@ -33,14 +33,21 @@ use super::stream::start;
 /// ```
 #[derive(Debug)]
 #[must_use = "what the last stage makes is received from its output"]
-pub struct Pipeline<T, E = Infallible> {
-    output: Receiver<Result<T, ItemError<E>>>,
+pub struct Pipeline<T, E = Infallible>(So<T, E>);
+
+/// What there is so far.
+#[derive(Debug)]
+enum So<T, E> {
+    /// The channel that it begins with.
+    Input(Receiver<T>),
+    /// What the last stage makes.
+    Output(Receiver<Result<T, ItemError<E>>>),
 }
 
 impl<T: Send + 'static, E: Send + 'static> Pipeline<T, E> {
-    /// A pipeline without stages but one that passes on what the channel brings.
+    /// A pipeline without stages so far, that begins with what the channel brings. It starts nothing.
     pub fn of(input: Receiver<T>) -> Self {
-        Self { output: start(input, 1, Ok) }
+        Self(So::Input(input))
     }
 
     /// Another stage: `f` by so many workers, at least 1.
@@ -58,19 +65,18 @@ impl<T: Send + 'static, E: Send + 'static> Pipeline<T, E> {
         workers: usize,
         f: impl Fn(T) -> Result<R, E> + Send + Sync + 'static,
     ) -> Pipeline<R, E> {
-        let through = move |item: Result<T, ItemError<E>>| contained_or_passed(item, &f);
-        Pipeline { output: start(self.output, workers, through) }
+        let f = move |item| contained(None, None, || f(item));
+        Pipeline(So::Output(match self.0 {
+            So::Input(input) => start(input, workers, f),
+            So::Output(output) => start(output, workers, move |item: Result<T, _>| item.and_then(&f)),
+        }))
     }
 
-    /// What the last stage makes, as it is ready.
+    /// What the last stage makes, as it is ready. Without a stage, a task passes on what the channel brings.
     pub fn output(self) -> Receiver<Result<T, ItemError<E>>> {
-        self.output
+        match self.0 {
+            So::Input(input) => start(input, 1, Ok),
+            So::Output(output) => output,
+        }
     }
-}
-
-fn contained_or_passed<T, R, E>(
-    item: Result<T, ItemError<E>>,
-    f: impl Fn(T) -> Result<R, E>,
-) -> Result<R, ItemError<E>> {
-    item.and_then(|item| contained(None, None, || f(item)))
 }

@@ -16,12 +16,14 @@
 use std::collections::VecDeque;
 
 use reweave_core::lock::Lock;
+use reweave_core::seeded;
+use reweave_core::sync::MODELLED;
 
 use super::divide::{Part, divide};
 use super::watch::Watch;
 
 /// Blocks in a batch: whoever pulls has the lock for a small part of the time.
-const BLOCKS: usize = 4;
+const BLOCKS: usize = if MODELLED { 2 } else { 4 };
 /// Items in the longest batch.
 const MOST: usize = 1024;
 
@@ -42,7 +44,9 @@ where
 
 /// The results of all runs, in the order of their items.
 fn in_order<R>(mut runs: Vec<Run<R>>) -> Vec<R> {
-    runs.sort_unstable_by_key(|run| run.first);
+    if !seeded("par/leave-unsorted") {
+        runs.sort_unstable_by_key(|run| run.first);
+    }
     let mut results = Vec::with_capacity(runs.iter().map(|run| run.results.len()).sum());
     for mut run in runs {
         results.append(&mut run.results);
@@ -63,7 +67,7 @@ impl<I: Iterator> Source<I> {
         let Some(mut iterator) = self.iterator.take() else { return Batch::default() };
         let items: VecDeque<_> = iterator.by_ref().take(most).collect();
         let batch = Batch { first: self.yielded, items };
-        if batch.items.len() == most {
+        if batch.items.len() == most || seeded("par/ask-again") {
             self.iterator = Some(iterator);
         }
         self.yielded += batch.items.len();

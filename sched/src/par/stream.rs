@@ -10,7 +10,7 @@
 //! | what happens | what the tasks do |
 //! |---|---|
 //! | the input is closed and drained | end; the last closes the output with the same reason |
-//! | the output is closed, or all its receivers are gone | end; with them go their receivers of the input, whose senders learn of it |
+//! | the output is closed, or all its receivers are gone | end before the next item: what has come is dropped and not mapped. With them go their receivers of the input, whose senders learn of it |
 //! | the token that was current at the start is cancelled | end at their next wait; the output is closed with that reason |
 //! | the function panics | one sends that as the outcome of the item, and goes on |
 
@@ -101,6 +101,10 @@ async fn work<T, O, F: Fn(T) -> O>(input: Receiver<T>, output: Arc<Output<O>>, f
             Ok(item) => item,
             Err(why) => return output.end(&why),
         };
+        if output.sender.is_closed() {
+            // Nobody will read what becomes of it. It is dropped, and with the last of the tasks go the receivers of the input.
+            return;
+        }
         let outcome = f(item);
         if let Err(refused) = output.sender.send_async(outcome).await {
             return output.end(&refused.why);

@@ -4,6 +4,7 @@
 
 use reweave_core::cancel::{Cancelled, Token};
 use reweave_core::lock::Lock;
+use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Asked and told by those who work through the parts of an operation.
@@ -70,10 +71,10 @@ impl<'a> Guard<'a> {
         self.token.as_ref()?.reason()
     }
 
-    /// All items are done: the last call of the callback.
+    /// All items are done, and everybody who did some was joined: the last call of the callback.
     pub(super) fn completed(&self) {
         if let Some(progress) = &self.progress {
-            progress.tell(1);
+            progress.tell(progress.done.load(Ordering::Relaxed), 1);
         }
     }
 }
@@ -93,7 +94,7 @@ impl Watch for Guard<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        let cancelled = self.token.as_ref().is_some_and(Token::is_cancelled);
+        let cancelled = self.token.as_ref().is_some_and(Token::is_cancelled) && !seeded("par/heed-nothing");
         if cancelled {
             self.stopped.store(true, Ordering::Relaxed);
         }
@@ -126,7 +127,7 @@ impl Slots {
                 Err(now) => free = now,
             }
         }
-        None
+        seeded("par/overshoot").then(|| Slot(self))
     }
 }
 
@@ -140,6 +141,10 @@ impl Drop for Slot<'_> {
 }
 
 /// Who is told how many items are done.
+///
+/// After each step somebody tells, who holds the lock meanwhile. Whoever comes to another step while it is held leaves that to the holder, who
+/// looks again when he has let go. What both do last is a read-modify-write of the count: so the holder sees the step, or whoever came to it
+/// sees the lock free.
 pub(super) struct Progress<'a> {
     callback: &'a (dyn Fn(usize) + Sync),
     /// After how many more items.
@@ -155,25 +160,46 @@ impl<'a> Progress<'a> {
     }
 
     fn advance(&self, items: usize) {
-        let before = self.done.fetch_add(items, Ordering::Relaxed);
-        if before / self.step != (before + items) / self.step {
-            self.tell(self.step);
+        let before = self.done.fetch_add(items, Ordering::AcqRel);
+        let done = before + items;
+        if before / self.step != done / self.step {
+            self.tell(done, self.step);
         }
     }
 
-    /// Tells, if there are at least so many more than last time, and nobody else is telling.
-    fn tell(&self, step: usize) {
-        // Whoever comes while another tells leaves it to him: he looks again before he goes. What is done between his look and his
-        // going is told with the next step, or at the end.
-        if let Some(mut told) = self.told.try_lock() {
-            loop {
-                let done = self.done.load(Ordering::Relaxed);
-                if done - *told < step {
-                    return;
+    /// Tells, if there is a multiple of `step` that has been reached and not told, and nobody else is telling.
+    fn tell(&self, mut done: usize, step: usize) {
+        while let Some(mut told) = self.told.try_lock() {
+            if done / step > *told / step {
+                if !seeded("par/tell-again") {
+                    *told = done;
                 }
-                *told = done;
                 (self.callback)(done);
             }
+            let last = *told;
+            drop(told);
+            // Read by a read-modify-write, behind the unlocking: opposite that of `advance`, and its look at the lock.
+            done = self.done.fetch_add(0, Ordering::AcqRel);
+            if done / step == last / step || seeded("par/leave-untold") || seeded("par/tell-again") {
+                return;
+            }
         }
+    }
+}
+
+#[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
+mod tests {
+    use reweave_core::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn each_step_is_told_whatever_parts_count_at_once() {
+        let told = Mutex::new(Vec::new());
+        let tell = |done| told.lock().push(done);
+        let progress = Progress::new(&tell, 5);
+        // Past 5 by two, to 11, over two steps at once, to just before one, and to it.
+        [7, 4, 14, 4, 1].into_iter().for_each(|items| progress.advance(items));
+        assert_eq!(*told.lock(), [7, 11, 25, 30]);
     }
 }

@@ -23,13 +23,19 @@
 //! | `table` | the account that a pool keeps of its tasks |
 //! | `waker` | what refers to a task from outside |
 //! | `end` | waiting for the end |
+//! | `link` | tasks whose outcome comes through a channel |
+//! | `timeout` | tasks that have only so much time |
+//! | [`group`] | waiting for several: all, the first that succeeds, the first that ends |
 
 mod card;
 mod end;
+pub mod group;
 mod head;
+mod link;
 mod options;
 mod record;
 mod table;
+mod timeout;
 mod waker;
 
 use std::any::Any;
@@ -39,10 +45,10 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use reweave_core::Reason;
 use reweave_core::cancel::{Cancelled, How, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
+use reweave_core::{Reason, panic_text};
 
 use crate::nursery::Children;
 use crate::pool::{Pool, Shared};
@@ -52,9 +58,11 @@ use record::{Closure, Polled, Record};
 
 pub use card::{TaskId, TaskInfo};
 pub use end::{End, Joining};
+pub use link::spawn_link;
 pub use options::{Full, Options};
 pub(crate) use table::Table;
 pub use table::TaskStats;
+pub use timeout::{TimeoutError, timeout};
 
 /// Starts a closure as a task.
 ///
@@ -350,7 +358,7 @@ impl Failed {
     /// The message of a panic, if it had one.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(panic) = self else { return None };
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        panic_text(&**panic)
     }
 }
 

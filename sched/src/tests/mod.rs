@@ -1,7 +1,9 @@
 //! The scheduler on real threads: a file for each promise.
 
 mod accounts;
+mod bounds;
 mod ends;
+mod groups;
 mod joins;
 mod nodes;
 mod nurseries;

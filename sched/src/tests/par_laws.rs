@@ -62,10 +62,10 @@ impl Input {
 
 /// An item that counts those that there are.
 #[derive(Debug)]
-struct Counted<'a>(usize, &'a AtomicUsize);
+pub(super) struct Counted<'a>(usize, &'a AtomicUsize);
 
 impl<'a> Counted<'a> {
-    fn new(value: usize, alive: &'a AtomicUsize) -> Self {
+    pub(super) fn new(value: usize, alive: &'a AtomicUsize) -> Self {
         alive.fetch_add(1, Ordering::Relaxed);
         Self(value, alive)
     }

@@ -4,32 +4,65 @@ use std::time::Duration;
 
 use reweave_core::cancel::{self, Token};
 use reweave_core::sync::Mutex;
-use reweave_core::sync::atomic::{AtomicUsize, Ordering};
+use reweave_core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use reweave_core::sync::thread;
 use reweave_core::time::{self, VirtualClock};
 
-use crate::Pool;
+use super::par_laws::Counted;
 use crate::par::{ItemError, Par};
+use crate::{Pool, join};
 
 #[test]
-fn no_more_are_in_work_than_may_be() {
+fn as_many_are_in_work_as_may_be_and_no_more() {
     let pool = Pool::new(4).unwrap();
-    for most in 1..4 {
+    for (most, over_iterator) in (1..=4).flat_map(|most| [(most, false), (most, true)]) {
         let (now, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = |_| {
             peak.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-            thread::yield_now();
+            // Time for others to come.
+            (0..20).for_each(|_| thread::yield_now());
             now.fetch_sub(1, Ordering::Relaxed);
         };
         let limited = Par::new().max_concurrency(most);
-        for _ in 0..20 {
-            pool.install(|| {
-                limited.for_each(0..200, work).unwrap();
-                limited.map_iter(0..200, work).unwrap();
+        // Beyond the round in which the limit is reached, too.
+        let mut rounds = 0;
+        while rounds < 10 || (peak.load(Ordering::Relaxed) < most && rounds < 1_000) {
+            rounds += 1;
+            pool.install(|| match over_iterator {
+                true => limited.map_iter(0..100, work).map(drop).unwrap(),
+                false => limited.for_each(0..100, work).unwrap(),
             });
         }
-        assert!(peak.load(Ordering::Relaxed) <= most, "{peak:?} of {most}");
+        assert_eq!(peak.into_inner(), most, "over an iterator: {over_iterator}");
     }
+}
+
+#[test]
+fn beside_a_limited_operation_a_half_that_was_kept_is_shared() {
+    let pool = Pool::new(2).unwrap();
+    let (begun, taken) = (AtomicBool::new(false), AtomicBool::new(false));
+    let limited = || {
+        let each = |_| {
+            begun.store(true, Ordering::Release);
+            if !taken.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+        };
+        Par::new().max_concurrency(1).for_each(0..1_000_000, each).unwrap();
+        taken.load(Ordering::Acquire)
+    };
+    // The first that is shared keeps the other worker until the operation has begun; then it wants the next, which that has below it.
+    let ((shared, ()), ()) = pool.install(|| {
+        join(
+            || join(limited, || taken.store(true, Ordering::Release)),
+            || {
+                while !begun.load(Ordering::Acquire) {
+                    thread::yield_now();
+                }
+            },
+        )
+    });
+    assert!(shared, "the other worker had nothing to do meanwhile");
 }
 
 #[test]
@@ -53,6 +86,35 @@ fn cancellation_stops_soon_and_drops_what_there_is() {
     assert!(filtered.is_err(), "nothing is begun under a cancelled token");
     assert!(token.run(|| Par::new().reduce(&[1, 2], |n| *n, |a, b| a + b)).is_err());
     assert!(token.run(|| Par::new().map_iter(0.., |n: usize| n)).is_err());
+}
+
+#[test]
+fn a_map_that_is_cancelled_in_several_parts_drops_what_each_has_made() {
+    let pool = Pool::new(2).unwrap();
+    let mut cancelled = 0;
+    for _ in 0..2_000 {
+        let (token, alive, first_half_is_done) = (Token::new(), AtomicUsize::new(0), AtomicBool::new(false));
+        let work = |place: usize| {
+            match place {
+                300 => first_half_is_done.store(true, Ordering::Relaxed),
+                // Two parts have made something, with a gap between.
+                700.. if !first_half_is_done.load(Ordering::Relaxed) => {
+                    token.cancel("in the middle of two parts");
+                }
+                _ => thread::yield_now(),
+            }
+            Counted::new(place, &alive)
+        };
+        match pool.install(|| token.run(|| Par::new().map(0..1_000, work))) {
+            Ok(made) => assert_eq!((made.len(), alive.load(Ordering::Relaxed)), (1_000, 1_000)),
+            Err(_) => cancelled += 1,
+        }
+        assert_eq!(alive.into_inner(), 0);
+        if cancelled == 5 {
+            return;
+        }
+    }
+    panic!("it was in two parts at once {cancelled} times");
 }
 
 #[test]

@@ -76,6 +76,20 @@ fn when_nobody_receives_the_senders_learn_of_it() {
 }
 
 #[test]
+fn what_nobody_will_receive_is_not_worked_on() {
+    let called = Arc::new(AtomicUsize::new(0));
+    let (sender, input) = channel::bounded(1);
+    let count = called.clone();
+    // The tasks may wait for an item already when the output goes.
+    let output = stream_map(input, 2, move |_: u32| count.fetch_add(1, Ordering::Relaxed));
+    sender.send(1).unwrap();
+    output.recv().unwrap().unwrap();
+    drop(output);
+    while sender.send(2).is_ok() {}
+    assert_eq!(called.load(Ordering::Relaxed), 1);
+}
+
+#[test]
 fn a_cancelled_stream_says_why() {
     let token = Token::new();
     let (sender, input) = channel::bounded::<u32>(1);

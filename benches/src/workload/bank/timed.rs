@@ -119,8 +119,7 @@ impl Client {
                 audits += u64::from(audited);
                 ops += 1;
             }
-            let now = Instant::now();
-            if now - start >= window.length() {
+            if let Some(now) = window.over(start) {
                 return Ok(Tally { ops, audits, end: now });
             }
         }

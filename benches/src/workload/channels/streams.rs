@@ -90,8 +90,7 @@ fn produce<C: Channel>(producer: u64, sender: C::Sender, window: &Window) -> Res
             sum = sum.wrapping_sub(next);
             next += 1;
         }
-        let now = Instant::now();
-        if now - start >= window.length() {
+        if let Some(now) = window.over(start) {
             drop(sender);
             return Ok(Tally { balance: -((next - first) as i64), sum, end: now });
         }

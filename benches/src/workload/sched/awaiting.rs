@@ -57,8 +57,7 @@ async fn until_over<P: Spawn>(
             }
             tasks += 1;
         }
-        let now = Instant::now();
-        if now - start >= window.length() {
+        if let Some(now) = window.over(start) {
             return Ok((tasks, now));
         }
     }

@@ -196,6 +196,10 @@ impl Workload for Sched {
         Figure::Time
     }
 
+    fn pins(&self) -> bool {
+        false
+    }
+
     fn trial(&self, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
         let found = SYSTEMS.iter().find(|known| known.name == system);
         match found.and_then(|found| Some((found.name, (found.timed)(self.work)?))) {

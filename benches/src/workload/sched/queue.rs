@@ -221,3 +221,21 @@ thread_local! {
 fn my_place() -> usize {
     PLACE.with(|place| *place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::pool::Pool as _;
+    use super::*;
+    use crate::systems::shared_queue;
+
+    #[test]
+    fn tasks_that_are_not_those_of_the_tree_are_found_by_their_sum() {
+        let pool = shared_queue::Pool::start(2).unwrap();
+        let [root, other] = [1, 2].map(|seed| Node::root(100, seed));
+        let mut log = Log::new(Shape::Fine, root);
+        let found = log.round(&pool, other, &mut Waits::default()).unwrap_err();
+        assert_eq!(found, "the right number of tasks was run, 100, but not the right ones");
+        // It is forgotten, and what is right is found to be.
+        log.round(&pool, root, &mut Waits::default()).unwrap();
+    }
+}

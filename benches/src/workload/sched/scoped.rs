@@ -1,8 +1,9 @@
 //! `scoped-spawn`: a scope, so many jobs spawned in it one by one, and the wait for all of them.
 //!
-//! Each job counts in a place of its own, so that jobs of two threads meet in the scheduler and nowhere else. After every
+//! Each job counts in a place of its own, on cache lines of its own, so that jobs of two threads meet in the scheduler and nowhere else. After every
 //! round each place must have been counted once more.
 
+use crossbeam_utils::CachePadded;
 use reweave_core::sync::atomic::{AtomicU64, Ordering};
 
 use super::drive;
@@ -12,7 +13,7 @@ use crate::workload::{Sample, Trial};
 
 /// Times scopes with so many jobs.
 pub(super) fn trial<P: Scope>(jobs: usize, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
-    let counts: Vec<AtomicU64> = (0..jobs).map(|_| AtomicU64::new(0)).collect();
+    let counts: Vec<CachePadded<AtomicU64>> = (0..jobs).map(|_| CachePadded::default()).collect();
     let mut rounds = 0;
     drive::trial(system, trial, jobs, |pool: &P| {
         let count = |job: usize| {
