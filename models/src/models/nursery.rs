@@ -98,7 +98,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "dropped-early",
         property: "the future of a nursery that is dropped early ends its children before it goes",
-        runs: &[Run::loom_bounded(3), Run::loom_bounded(4).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
         covers: &["ran to its end", "never began"],
         seeded: &[
             Seeded { bug: "nursery/drop-and-leave", run: Run::loom_bounded(2), expect: "Causality violation" },

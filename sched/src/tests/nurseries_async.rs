@@ -210,6 +210,26 @@ fn a_task_that_is_cancelled_ends_after_its_nursery() {
 }
 
 #[test]
+fn a_child_whose_pool_has_ended_is_a_failure() {
+    let pool = Pool::new(1).unwrap();
+    let (sender, receiver) = channel::bounded::<()>(1);
+    let mut future = Box::pin(nursery_async(|n: Nursery<()>| async move {
+        n.spawn_async(async move {
+            drop(receiver.recv_async().await);
+            Ok(())
+        })
+        .unwrap();
+        Ok(())
+    }));
+    assert!(pool.install(|| poll(future.as_mut())).is_pending());
+    drop(pool);
+    // Nobody is there to go on with it.
+    sender.send(()).unwrap();
+    let Poll::Ready(result) = poll(future.as_mut()) else { panic!("the child has not ended") };
+    assert!(matches!(result.unwrap_err().cause, Failure::Abandoned));
+}
+
+#[test]
 fn a_forgotten_one_lets_its_children_go_on() {
     let pool = Pool::new(1).unwrap();
     let (sender, receiver) = channel::bounded(1);

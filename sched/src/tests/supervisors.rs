@@ -11,7 +11,6 @@ use reweave_core::sync::{Arc, thread};
 use reweave_core::time::{self, VirtualClock};
 
 use crate::nursery::{Failure, Options, Refused};
-use crate::task::State;
 use crate::{Failed, Pool, Supervisor, supervisor, supervisor_async};
 
 #[test]
@@ -59,15 +58,16 @@ fn all_have_ended_when_it_is_left() {
 #[test]
 fn one_child_can_be_cancelled_alone() {
     let value = supervisor(|s| {
-        let (go, gone) = promise::pair::<u32, ()>();
-        let [stopped, waits] =
-            [s.spawn(|| time::sleep(Duration::MAX).is_err())?, s.spawn(move || gone.wait().is_ok())?];
-        while stopped.state() != State::Running {
-            thread::yield_now();
-        }
+        let [(begin, begun), (go, gone)] = [(); 2].map(|()| promise::pair::<(), ()>());
+        let stopped = s.spawn(move || {
+            begin.fulfil(());
+            time::sleep(Duration::MAX).is_err()
+        })?;
+        let waits = s.spawn(move || gone.wait().is_ok())?;
+        begun.wait().unwrap();
         stopped.cancel("this one");
         assert!(stopped.join().unwrap());
-        go.fulfil(1);
+        go.fulfil(());
         Ok::<_, Refused>(waits.join().unwrap())
     });
     assert!(value.unwrap());
