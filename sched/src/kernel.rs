@@ -9,7 +9,7 @@ use reweave_core::sync::Arc;
 
 use crate::agenda::Policy;
 use crate::pool::{Builder, Pool, Shared};
-use crate::task::{Handle, TaskInfo};
+use crate::task::{Handle, TaskId, TaskInfo};
 use crate::worker::Worker;
 
 /// A pool whose threads are those of a model.
@@ -55,6 +55,11 @@ impl Kernel {
     /// Cancels all tasks.
     pub fn cancel_all(&self, reason: &'static str) {
         self.0.cancel_all(reason.into());
+    }
+
+    /// Cancels the task of this number.
+    pub fn cancel_task(&self, id: TaskId, reason: &'static str) -> bool {
+        self.0.cancel_task(id, reason.into())
     }
 
     /// The tasks that it keeps an account of.

@@ -10,14 +10,15 @@
 //! | sweep | the first thread that ends | cancels the futures that are suspended, if there are any |
 //! | last | the thread that ends last | wakes those who wait for the end |
 //!
-//! What is to be done is `EVERYTHING`, with the futures that are suspended, or the `REST`, which is whatever runs or stands in a queue.
+//! What is to be done is `EVERYTHING`, with the futures that are suspended, or the `REST`, which is whatever runs or stands in a queue, and not what waits
+//! until a future that is suspended makes way.
 //! The latter is for a pool that is dropped: it does not wait for what may never be woken, but cancels that when it is over. Whoever wakes a future of a pool
 //! that is over finds the door closed, and ends it as cancelled.
 //!
 //! # Invariants
 //!
 //! 1. *All is done at one moment.* Each worker counts in words of its own what was queued and what has ended, and which futures were suspended and went on.
-//!    Counts only rise; what has ended was queued before, and what went on was suspended before. Who reads first what has ended and gone on, then what was queued and suspended, and finds
+//!    What is stuck in the agenda is counted between the two. Counts only rise; what has ended was queued before, and what went on was suspended before. Who reads first what has ended and gone on, then what was queued and suspended, and finds
 //!    them equal, knows that they were so at the moment in between. At that moment nobody was there to make more, and what comes from outside changes
 //!    the word of the door, which is then not closed.
 //! 2. *Somebody looks when it is done.* Who ends the pool says so by a read-modify-write before it looks, and each worker counts what it has ended, and lies down by
@@ -137,6 +138,7 @@ impl Shared {
         if !seeded("pool/shut-without-fence") {
             fence_after_rmw();
         }
+        self.agenda.shut();
         if !seeded("pool/shut-without-looking") {
             self.end_if_done();
         }
@@ -164,7 +166,10 @@ impl Shared {
             return ended() == queued() + from_outside && suspended == self.went_on();
         }
         let went_on = if everything { self.went_on() } else { 0 };
-        if ended() != queued() + from_outside {
+        let ended = ended();
+        // What waits behind futures that are suspended, and would be cancelled with them.
+        let stuck = if everything { 0 } else { self.agenda.stuck() };
+        if ended + stuck != queued() + from_outside {
             return false;
         }
         !everything || went_on == suspended()

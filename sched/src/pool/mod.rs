@@ -33,6 +33,7 @@ mod policy;
 mod roots;
 mod seats;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ptr::null_mut;
 use std::time::Instant;
@@ -41,7 +42,7 @@ use crossbeam_utils::CachePadded;
 use reweave_core::event::WaitList;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Lazy, Mutex};
+use reweave_core::sync::{Arc, Lazy, Mutex, thread_local};
 use reweave_core::time::Clock;
 
 use crate::agenda::Agenda;
@@ -67,6 +68,11 @@ pub(crate) use layout::{Home, Layout};
 pub struct Pool(Arc<Shared>);
 
 static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
+
+thread_local! {
+    /// Jobs that have come too late, while this thread is ending one.
+    static LATE: RefCell<Option<Vec<JobRef>>> = const { RefCell::new(None) };
+}
 
 static SEQUENTIAL: Lazy<Arc<Shared>> = Lazy::new(Shared::sequential);
 
@@ -282,14 +288,36 @@ impl Shared {
 
     /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
-        if seeded("door/count-late") {
+        if self.is_sequential() {
+            // There are no workers: whoever brings it runs it.
+            job.run_without_worker();
+        } else if seeded("door/count-late") {
             self.inject_again(job);
             self.door.enter(arrival);
-        } else if !self.is_sequential() && self.door.enter(arrival) {
+        } else if self.door.enter(arrival) {
             self.inject_again(job);
         } else {
-            // Too late, or there are no workers: whoever brings it ends it, or runs it.
-            job.run_without_worker();
+            // Too late: whoever brings it ends it.
+            match arrival {
+                Arrival::New => job.run_without_worker(),
+                Arrival::Woken => Self::run_late(job),
+            }
+        }
+    }
+
+    /// Ends a task that was woken too late. That may wake another, and that a third: so one after the other, and not one within the other.
+    fn run_late(job: JobRef) {
+        let is_first = LATE.with(|late| {
+            let mut late = late.borrow_mut();
+            let is_first = late.is_none();
+            late.get_or_insert_default().push(job);
+            is_first
+        });
+        if is_first {
+            while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
+                job.run_without_worker();
+            }
+            LATE.with(|late| late.take());
         }
     }
 

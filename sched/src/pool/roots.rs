@@ -4,7 +4,7 @@
 //! notes how many roots there were before (its *era*), which costs a load; few ask for their token, and only these look it up.
 
 use reweave_core::Reason;
-use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::cancel::Token;
 use reweave_core::seeded;
 use reweave_core::sync::Mutex;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
@@ -40,10 +40,10 @@ impl Roots {
         self.tokens.lock()[era].clone()
     }
 
-    /// Why the tasks of this era are cancelled, if they are. One load, if not.
-    pub(crate) fn cancelled(&self, era: usize) -> Option<Cancelled> {
+    /// Whether the tasks of this era are cancelled. One load, if not.
+    pub(crate) fn are_cancelled(&self, era: usize) -> bool {
         // The last is never the same as an era without that flag.
-        if era == self.era.load(Ordering::Acquire) { None } else { self.token(era).reason() }
+        era != self.era.load(Ordering::Acquire) && self.token(era).is_cancelled()
     }
 
     /// Cancels the tasks that there are, and, `for_good`, all that will ever be.
@@ -69,11 +69,13 @@ impl Shared {
     /// As [`Pool::cancel_all`].
     pub(crate) fn cancel_all(&self, reason: Reason) {
         self.roots.cancel(reason, false);
+        self.stop_those_that_wait();
     }
 
     /// The same, and all tasks that are started afterwards are cancelled from the start.
     pub(super) fn cancel_for_good(&self, reason: Reason) {
         self.roots.cancel(reason, true);
+        self.stop_those_that_wait();
     }
 }
 
@@ -82,7 +84,7 @@ impl Pool {
     /// have not begun never will. Tasks that are started afterwards are not concerned.
     ///
     /// # Complexity
-    /// O(n) for n tokens of tasks. A call leaves a few words behind, for as long as the pool lives.
+    /// O(n) for n tasks that have a token, or wait for their turn. A call leaves a token behind, for as long as the pool lives.
     ///
     /// # Examples
     /// ```

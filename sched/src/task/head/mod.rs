@@ -247,9 +247,7 @@ impl Head {
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
-        if let Some(card) = &self.card {
-            self.leave_books(card, how);
-        }
+        let withdrawn = self.card.as_ref().is_some_and(|card| self.leave_books(card, how));
         // Release publishes the output; acquire takes over the waker.
         let before = self.state.fetch_or(flags, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
@@ -263,6 +261,9 @@ impl Head {
             // Outside the lock, which whoever cancels may want.
             let tie = self.token.lock().as_mut().and_then(|own| own.wakes.take());
             drop(tie);
+        }
+        if withdrawn {
+            self.pool.withdraw();
         }
     }
 
