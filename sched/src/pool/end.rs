@@ -140,6 +140,7 @@ impl Shared {
         if !seeded("pool/shut-without-fence") {
             fence_after_rmw();
         }
+        self.agenda.shut();
         if !seeded("pool/shut-without-looking") {
             self.end_if_done();
         }
