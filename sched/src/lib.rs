@@ -7,11 +7,14 @@
 //! | [`task`] | work that goes on by itself, closures and futures, and its handle |
 //! | [`par`] | parallel operations on many items |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
+//! | [`worker_pool`] | so many at a time, first come first served |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
 
+mod agenda;
 pub mod deque;
+mod door;
 mod injector;
 mod job;
 pub mod join;
@@ -25,14 +28,17 @@ mod stats;
 pub mod task;
 pub mod team;
 mod worker;
+pub mod worker_pool;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
+pub use agenda::{Class, Fairness, Policy};
 pub use join::join;
 pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
-pub use pool::{BuildError, Builder, Pool, blocking};
+pub use pool::{BuildError, Builder, Left, Pool, Shutdown, ShutdownError, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
 pub use task::group::{join_all, join_any, race};
-pub use task::{Failed, Handle, Task, spawn, spawn_async, spawn_link, timeout};
+pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async, spawn_link, timeout};
+pub use worker_pool::WorkerPool;

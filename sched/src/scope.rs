@@ -43,6 +43,7 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, MODELLED, Mutex, UnsafeCell};
 use reweave_core::trigger::Trigger;
 
+use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
@@ -113,7 +114,7 @@ impl<'scope> Scope<'scope, '_> {
         let job = unsafe { JobRef::new(NonNull::from(Box::leak(job)).cast()) };
         match (worker, group.pool()) {
             (Some(worker), _) => worker.push(job),
-            (None, Some(pool)) => pool.inject(job),
+            (None, Some(pool)) => pool.inject(job, Arrival::Woken),
             (None, None) => job.run_without_worker(),
         }
     }

@@ -10,6 +10,7 @@ use reweave_core::sync::{Arc, UnsafeCell};
 use reweave_core::trigger::Trigger;
 
 use super::Pool;
+use crate::door::Arrival;
 use crate::job::{Job, JobRef};
 use crate::worker::Worker;
 
@@ -49,7 +50,7 @@ impl Pool {
             trigger: trigger.clone(),
         };
         // SAFETY: it stays here until the signal, which is the last that the worker does with it.
-        self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed).cast()) });
+        self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed).cast()) }, Arrival::New);
         let limits = Limits::unstoppable();
         event::wait_signal(&trigger, "a body installed in a pool", limits).expect("nothing stops this wait");
         // SAFETY: written before the signal.

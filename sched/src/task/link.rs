@@ -2,20 +2,18 @@
 //!
 //! # Invariants
 //!
-//! 1. *One outcome comes, then the channel is closed.* It is sent by the task when its body has ended; or, if that never begins, by what the
-//!    body was to tell through, when it is dropped with it.
+//! 1. *One outcome comes, then the channel is closed.* It is sent when the body is settled: once, by whoever ends the task, also one that has
+//!    not begun.
 //! 2. *Telling does not wait*: there is room for one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
 
-use reweave_core::cancel::Token;
 use reweave_core::channel::{self, Receiver, Sender};
-use reweave_core::context::Context;
 use reweave_core::seeded;
 use reweave_core::sync::Arc;
 
-use super::record::Closure;
-use super::{Failed, Handle, here, start};
+use super::record::Body;
+use super::{Failed, Handle, start};
 use crate::job::quietly;
 use crate::pool::{Pool, Shared};
 
@@ -25,9 +23,6 @@ use crate::pool::{Pool, Shared};
 /// One outcome comes, and then the channel is closed. A panic harms nobody else. If the receiver is dropped the task goes on, as when
 /// a [`Task`](super::Task) is dropped, and its outcome is dropped; to end it with its reader, use [`timeout`](super::timeout()) or a token.
 /// What it inherits is said at [task](super).
-///
-/// # Panics
-/// As [`spawn`](fn@super::spawn).
 ///
 /// # Complexity
 /// That of [`spawn`](fn@super::spawn), a channel for one message, and a send.
@@ -44,7 +39,7 @@ use crate::pool::{Pool, Shared};
 ///
 /// The idea is `spawn_link` of Erlang, with a message in place of a signal.
 pub fn spawn_link<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Receiver<Result<T, Failed>> {
-    link(here(), body)
+    link(Shared::here(), body)
 }
 
 impl Pool {
@@ -72,45 +67,33 @@ fn link<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Receiver<Result<T, Failed>> {
     let (sender, receiver) = channel::bounded(1);
-    let above = Context::handed_on().cancel.unwrap_or_else(|| pool.root.clone());
-    let link = Link { sender: Some(sender), above };
-    start(pool, Closure::new(move || link.tell(catch_unwind(AssertUnwindSafe(body)).map_err(Failed::Panicked))))
-        .detach();
+    start(pool, Linked { body: Some(body), value: None, sender }).detach();
     receiver
 }
 
-/// What the outcome is told through.
-struct Link<T> {
-    /// None when it has been told.
-    sender: Option<Sender<Result<T, Failed>>>,
-    /// The token above that of the task.
-    above: Token,
+/// A closure, and where what comes of it is told. The task itself has nothing to yield.
+struct Linked<F, T> {
+    body: Option<F>,
+    /// There when it has been run.
+    value: Option<T>,
+    sender: Sender<Result<T, Failed>>,
 }
 
-impl<T> Link<T> {
-    fn tell(mut self, outcome: Result<T, Failed>) {
-        self.tell_once(outcome);
+impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Body<()> for Linked<F, T> {
+    const IS_CLOSURE: bool = true;
+
+    unsafe fn step(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        self.value = Some(self.body.take().expect("a closure is run once")());
+        Poll::Ready(())
     }
 
-    fn tell_once(&mut self, outcome: Result<T, Failed>) {
-        if let Some(sender) = self.sender.take() {
-            // Refused where nobody is left to receive: then it is dropped, which is user code.
-            quietly(|| drop(sender.try_send(outcome)));
-        }
-    }
-}
-
-impl<T> Drop for Link<T> {
-    /// The body was not begun. Nobody has a handle of the task: so it was cancelled from above, or its pool has ended.
-    fn drop(&mut self) {
-        if self.sender.is_none() || seeded("task/link-silently") {
+    fn settle(self, output: &mut Result<(), Failed>) {
+        let ended = std::mem::replace(output, Ok(()));
+        if ended.is_err() && seeded("task/link-silently") {
             return;
         }
-        let cancelled = self.above.reason().unwrap_or_else(|| {
-            let ended = Token::new();
-            ended.cancel("its pool has ended");
-            ended.reason().expect("cancelled just now")
-        });
-        self.tell_once(Err(Failed::Cancelled(cancelled)));
+        let outcome = ended.map(|()| self.value.expect("a closure that has returned has a value"));
+        // Refused where nobody is left to receive: then it is dropped, which is user code.
+        quietly(|| drop(self.sender.try_send(outcome)));
     }
 }

@@ -16,19 +16,25 @@
 //!
 //! | module | concept |
 //! |---|---|
+//! | `options` | a task to be: name, priority, class, limit of time |
 //! | `head` | the state of a task, and who may do what with it |
 //! | `record` | a task as a whole: what is run, and what came of it |
+//! | `card` | what else is known of a task |
+//! | `table` | the account that a pool keeps of its tasks |
 //! | `waker` | what refers to a task from outside |
 //! | `end` | waiting for the end |
 //! | `link` | tasks whose outcome comes through a channel |
 //! | `timeout` | tasks that have only so much time |
 //! | [`group`] | waiting for several: all, the first that succeeds, the first that ends |
 
+mod card;
 mod end;
 pub mod group;
 mod head;
 mod link;
+mod options;
 mod record;
+mod table;
 mod timeout;
 mod waker;
 
@@ -39,25 +45,27 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::cancel::{Cancelled, How, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
 use reweave_core::{Reason, panic_text};
 
 use crate::pool::{Pool, Shared};
-use crate::worker::Worker;
 
 use head::Head;
 use record::{Closure, Polled, Record};
 
+pub use card::{TaskId, TaskInfo};
 pub use end::{End, Joining};
 pub use link::spawn_link;
+pub use options::{Full, Options};
+pub(crate) use table::Table;
+pub use table::TaskStats;
 pub use timeout::{TimeoutError, timeout};
 
 /// Starts a closure as a task.
 ///
-/// # Panics
-/// When there is no pool and the global one cannot be had.
+/// Where the system refuses the threads of the global pool, the closure is run here and now.
 ///
 /// # Complexity
 /// One allocation.
@@ -68,13 +76,12 @@ pub use timeout::{TimeoutError, timeout};
 /// assert_eq!(task.join().unwrap(), 42);
 /// ```
 pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-    start(here(), Closure::new(body))
+    start(Shared::here(), Closure::new(body))
 }
 
 /// Starts a future as a task: it is polled by the workers of the pool.
 ///
-/// # Panics
-/// As [`spawn`].
+/// Where the system refuses the threads of the global pool, it is polled here and now, and then by whoever wakes it.
 ///
 /// # Complexity
 /// As [`spawn`].
@@ -90,7 +97,7 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Ta
 /// assert_eq!(task.join().unwrap(), 21);
 /// ```
 pub fn spawn_async<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
-    start(here(), Polled::new(future))
+    start(Shared::here(), Polled::new(future))
 }
 
 impl Pool {
@@ -120,6 +127,10 @@ impl Handle {
     pub(crate) fn of(pool: Arc<Shared>) -> Self {
         Self(pool)
     }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
 }
 
 impl Handle {
@@ -140,18 +151,19 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// The pool of the current worker, or the global one.
-fn here() -> Arc<Shared> {
-    match Worker::current() {
-        Some(worker) => worker.shared(),
-        None => Pool::global().shared().clone(),
+/// Starts a task of which nothing was said.
+fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
+    if pool.describes_all() {
+        return Options::of(pool).start(body);
     }
+    let head = Record::make(pool, body, None);
+    Head::start(head, false);
+    Task { head, _output: PhantomData }
 }
 
-fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
-    let head = Record::make(pool, body);
-    Head::submit(head);
-    Task { head, _output: PhantomData }
+/// The number of the task that this thread runs, if it runs one that has a number: see [`Task::id`].
+pub fn current() -> Option<TaskId> {
+    waker::with_current(|current| current.and_then(Head::card).map(|card| card.id))
 }
 
 /// A task that was started, and its result, once: see the [module](self).
@@ -245,6 +257,22 @@ impl<T> Task<T> {
     pub fn state(&self) -> State {
         self.head().state()
     }
+
+    /// Its number. Those tasks have one that were [described](Options), and all tasks of a pool that has a [`Policy`](crate::Policy).
+    pub fn id(&self) -> Option<TaskId> {
+        self.head().card().map(|card| card.id)
+    }
+
+    /// Its name, if it was given one.
+    pub fn name(&self) -> Option<&Reason> {
+        self.head().card().and_then(|card| card.name.as_ref())
+    }
+
+    /// All that is known of it, if it has a [number](Self::id).
+    pub fn info(&self) -> Option<TaskInfo> {
+        let head = self.head();
+        head.card().map(|card| card.info(head.pool().started(), head.state()))
+    }
 }
 
 impl<T> Drop for Task<T> {
@@ -289,6 +317,11 @@ pub enum Failed {
 }
 
 impl Failed {
+    /// Whether it was cancelled because it had taken longer than it [may](Options::timeout), or because of another deadline.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Cancelled(cancelled) if cancelled.source.how == How::Deadline)
+    }
+
     /// The message of a panic, if it had one.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(panic) = self else { return None };

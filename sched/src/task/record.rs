@@ -12,6 +12,7 @@ use reweave_core::seeded;
 use reweave_core::sync::{Arc, UnsafeCell};
 
 use super::Failed;
+use super::card::Card;
 use super::head::{Head, How, Vtable};
 use super::waker::raw_waker;
 use crate::job::quietly;
@@ -27,6 +28,14 @@ pub(super) trait Body<T>: Send + 'static {
     /// # Safety
     /// It stays where it is until it is dropped; not called again after it was ready.
     unsafe fn step(&mut self, cx: &mut Context<'_>) -> Poll<T>;
+
+    /// The task ends with this output, begun or not: drops it, and does what it is to do then. User code.
+    fn settle(self, output: &mut Result<T, Failed>)
+    where
+        Self: Sized,
+    {
+        let _ = output;
+    }
 }
 
 /// A closure.
@@ -88,8 +97,8 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     };
 
     /// A task to be queued, with a reference for the handle and one for the entry.
-    pub(super) fn make(pool: Arc<Shared>, body: B) -> NonNull<Head> {
-        let head = Head::new(pool, const { &Self::VTABLE });
+    pub(super) fn make(pool: Arc<Shared>, body: B, card: Option<Arc<Card>>) -> NonNull<Head> {
+        let head = Head::new(pool, const { &Self::VTABLE }, card);
         let record = Box::new(Self { head, stage: UnsafeCell::new(Stage::Body(body)) });
         NonNull::from(Box::leak(record)).cast()
     }
@@ -103,7 +112,7 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
 
     /// # Safety
     /// As [`of`](Self::of), and the body is the caller's.
-    unsafe fn run(head: NonNull<Head>) {
+    unsafe fn run(head: NonNull<Head>) -> bool {
         // SAFETY: by the contract.
         let this = unsafe { Self::of(head) };
         // SAFETY: the waker borrows a reference of the caller's, and is not dropped.
@@ -120,23 +129,28 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
         });
         match stepped {
             Ok(Poll::Ready(output)) => this.end(Ok(output), How::Completed),
-            Err(panic) => this.end(Err(Failed::Panicked(panic)), How::Panicked),
+            Err(panic) => {
+                this.head.pool().panicked(&*panic);
+                this.end(Err(Failed::Panicked(panic)), How::Panicked);
+            }
             // It may not have asked for its context, and so not know its token: then the token wakes it.
             Ok(Poll::Pending) => match this.head.listen().cancelled() {
                 Some(cancelled) => this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled),
-                // Behind all others: a future that wakes itself lets them go first.
-                None if this.head.suspend() => Head::submit_last(head),
-                None => {}
+                None => return this.head.suspend(),
             },
         }
+        false
     }
 
     /// Drops the body and puts the output in its place. By the owner of the body.
-    fn end(&self, output: Result<T, Failed>, how: How) {
+    fn end(&self, mut output: Result<T, Failed>, how: How) {
         // SAFETY: the owner's, until `ENDED`.
         let body = self.stage.with_mut(|stage| unsafe { std::mem::replace(&mut *stage, Stage::Gone) });
         // What is dropped is user code, and so is what a panic carries.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| match body {
+            Stage::Body(body) => body.settle(&mut output),
+            Stage::Output(_) | Stage::Gone => {}
+        }));
         let (output, how) = match dropped {
             Err(panic) if output.is_ok() => {
                 quietly(|| drop(output));

@@ -43,7 +43,7 @@ fn a_linked_task_that_never_begins_says_why() {
     let handle = pool.handle();
     drop(pool);
     let Err(Failed::Cancelled(cancelled)) = handle.spawn_link(|| 7).recv().unwrap() else { panic!("it ran") };
-    assert_eq!(cancelled.reason.as_str(), "its pool has ended");
+    assert_eq!(cancelled.reason.as_str(), "its pool has shut down");
 }
 
 #[test]

@@ -13,7 +13,8 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_core::time;
 
-use crate::task::State;
+use crate::pool::Shared;
+use crate::task::{Handle, State};
 use crate::{Failed, Pool, spawn, spawn_async};
 
 #[test]
@@ -25,6 +26,28 @@ fn a_task_gives_its_result_to_whoever_joins() {
     }
     // The global one.
     assert_eq!(spawn(|| 1).join().unwrap(), 1);
+}
+
+#[test]
+fn without_threads_whoever_starts_a_task_runs_it() {
+    let handle = Handle::of(Shared::sequential());
+    let here = thread::current().id();
+    let task = handle.spawn(move || thread::current().id() == here);
+    assert!(task.is_ended() && task.join().unwrap());
+    assert!(handle.spawn(|| panic!("contained")).join().map(|(): ()| ()).is_err());
+
+    // A future goes on in the thread that wakes it; one that wakes itself, at once.
+    let (promise, eventual) = promise::pair::<u32, ()>();
+    let inner = handle.clone();
+    let task = handle.spawn_async(async move {
+        yield_now().await;
+        let part = inner.spawn_async(async { 20 });
+        eventual.await.unwrap() + part.await.unwrap()
+    });
+    assert_eq!(task.state(), State::Suspended);
+    promise.fulfil(1);
+    assert!(task.is_ended());
+    assert_eq!(task.join().unwrap(), 21);
 }
 
 #[test]
@@ -223,7 +246,7 @@ fn a_pool_ends_after_what_was_spawned_in_it() {
 }
 
 #[test]
-fn what_is_woken_after_its_pool_has_ended_is_cancelled() {
+fn what_is_suspended_when_its_pool_is_dropped_is_cancelled() {
     let pool = Pool::new(1).unwrap();
     let (sender, receiver) = channel::bounded::<u32>(1);
     let task = pool.spawn_async(async move { receiver.recv_async().await.unwrap() });
@@ -231,10 +254,10 @@ fn what_is_woken_after_its_pool_has_ended_is_cancelled() {
         thread::yield_now();
     }
     drop(pool);
-    assert_eq!(task.state(), State::Suspended);
-    sender.send(1).unwrap();
+    assert_eq!(task.state(), State::Cancelled);
+    assert!(sender.send(1).is_err(), "nobody is there to receive");
     let Err(Failed::Cancelled(cancelled)) = task.join() else { panic!("nobody runs it") };
-    assert_eq!(cancelled.reason.as_str(), "its pool has ended");
+    assert_eq!(cancelled.reason.as_str(), "its pool has shut down");
 }
 
 #[test]
@@ -307,21 +330,6 @@ fn a_task_awaited_by_hand_is_left_as_it_is() {
         go.fulfil(3);
     });
     outer.join().unwrap();
-}
-
-#[test]
-fn what_is_cancelled_from_above_after_its_pool_has_ended_can_be_cancelled() {
-    let pool = Pool::new(1).unwrap();
-    let above = Token::new();
-    let task = above.run(|| pool.spawn_async(std::future::pending::<()>()));
-    while task.state() != State::Suspended {
-        thread::yield_now();
-    }
-    drop(pool);
-    above.cancel("all");
-    // The token is made just now, below one that is cancelled: that wakes the task, which finds nobody to run it.
-    task.cancel("at last");
-    assert!(matches!(task.join(), Err(Failed::Cancelled(_))));
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! The head of a task: its state, and what is the same of all tasks.
 //!
+//! | module | concept |
+//! |---|---|
+//! | this one | the word, and who owns what by it |
+//! | `own` | the task's own token, and its cancellation |
+//! | `run` | how it comes into a queue and out of it, and is run |
+//!
 //! # Protocol
 //!
 //! One word of flags.
@@ -34,22 +40,25 @@
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
 //! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
 
+mod own;
+mod run;
+
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use reweave_core::Reason;
-use reweave_core::cancel::{Callback, Cancelled, Token};
-use reweave_core::context::{Agent, Context, HandedOn, Lazily};
+use reweave_core::cancel::Cancelled;
+use reweave_core::context::{Agent, Context};
 use reweave_core::event::{Awaits, Enders, Source, WaitList};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Mutex, UnsafeCell};
 
-use super::waker::{Reference, as_current};
+use super::card::Card;
 use super::{Failed, State};
-use crate::job::{Job, JobRef, quietly};
+use crate::agenda::Seat;
+use crate::job::{Job, quietly};
 use crate::pool::Shared;
-use crate::worker::Worker;
+use own::Own;
 
 const QUEUED: usize = 1;
 const RUNNING: usize = 2;
@@ -63,10 +72,21 @@ const PANICKED: usize = 64;
 const AWAITED: usize = 128;
 /// Its token wakes it: see `Head::token`.
 const TIED: usize = 256;
+/// It has a token of its own.
+const OWNS: usize = 512;
+
+/// The body has been taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Begun {
+    /// For the first time.
+    First,
+    /// To go on after it was suspended.
+    Again,
+}
 
 /// How a task ended, for its state.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum How {
+pub(in crate::task) enum How {
     Completed,
     Cancelled,
     Panicked,
@@ -74,35 +94,39 @@ pub(super) enum How {
 
 /// What a record knows of its own type.
 #[derive(Debug)]
-pub(super) struct Vtable {
-    /// Runs or polls the body, which is the caller's, and ends or suspends the task.
-    pub(super) run: unsafe fn(NonNull<Head>),
+pub(in crate::task) struct Vtable {
+    /// Runs or polls the body, which is the caller's, and ends or suspends the task. Whether it has to be queued again.
+    pub(in crate::task) run: unsafe fn(NonNull<Head>) -> bool,
     /// Drops the body, which is the caller's, and ends the task as cancelled.
-    pub(super) abandon: unsafe fn(NonNull<Head>, Cancelled),
+    pub(in crate::task) abandon: unsafe fn(NonNull<Head>, Cancelled),
     /// Writes the output, which is the caller's, to an `Option<Result<T, Failed>>`.
-    pub(super) take: unsafe fn(NonNull<Head>, *mut ()),
+    pub(in crate::task) take: unsafe fn(NonNull<Head>, *mut ()),
     /// Frees the record.
-    pub(super) free: unsafe fn(NonNull<Head>),
+    pub(in crate::task) free: unsafe fn(NonNull<Head>),
     /// Whether it is a closure, which whoever waits may run.
-    pub(super) is_closure: bool,
+    pub(in crate::task) is_closure: bool,
 }
 
 /// The first field of a record. See the [module](self).
 #[repr(C)]
-pub(super) struct Head {
+pub(in crate::task) struct Head {
     job: Job,
     vtable: &'static Vtable,
     state: AtomicUsize,
     references: AtomicUsize,
     pool: Arc<Shared>,
+    /// What else is known of it; of most tasks nothing.
+    card: Option<Arc<Card>>,
+    /// How often all tasks of the pool had been cancelled when it was made.
+    era: usize,
     /// Those who wait for the end.
-    pub(super) waiters: WaitList,
+    pub(in crate::task) waiters: WaitList,
     /// What surrounds it but for its own token.
     around: Context,
     /// Who awaits the handle.
     joiner: UnsafeCell<Option<Waker>>,
-    /// Its own token, made when somebody asks, and what wakes a future when that is cancelled.
-    token: Mutex<Option<(Token, Option<Callback>)>>,
+    /// Its own token, made when somebody asks, and what ties it.
+    token: Mutex<Option<Own>>,
     /// Of a closure that runs: the agent that runs it.
     runner: AtomicU32,
 }
@@ -114,14 +138,16 @@ unsafe impl Sync for Head {}
 
 impl Head {
     /// Two references: for the handle and the first entry.
-    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable) -> Self {
+    pub(in crate::task) fn new(pool: Arc<Shared>, vtable: &'static Vtable, card: Option<Arc<Card>>) -> Self {
         Self {
+            era: pool.roots.era(),
             // SAFETY: the head is the first field of its record, and the job of the head.
-            job: unsafe { Job::new(run_entry) },
+            job: unsafe { Job::new(run::run_entry) },
             vtable,
             state: AtomicUsize::new(QUEUED),
             references: AtomicUsize::new(2),
             pool,
+            card,
             waiters: WaitList::new(),
             around: Context::handed_on(),
             joiner: UnsafeCell::new(None),
@@ -130,12 +156,12 @@ impl Head {
         }
     }
 
-    pub(super) fn is_ended(&self) -> bool {
+    pub(in crate::task) fn is_ended(&self) -> bool {
         // Acquire pairs with the release in `end`: the output can be taken.
         self.state.load(Ordering::Acquire) & ENDED != 0
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(in crate::task) fn state(&self) -> State {
         match self.state.load(Ordering::Acquire) {
             state if state & CANCELLED != 0 => State::Cancelled,
             state if state & PANICKED != 0 => State::Failed,
@@ -146,57 +172,21 @@ impl Head {
         }
     }
 
-    /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
-    pub(super) fn token(&self) -> Token {
-        let made = {
-            let mut token = self.token.lock();
-            if let Some((token, _)) = &*token {
-                return token.clone();
-            }
-            let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
-            *token = Some((made.clone(), None));
-            made
-        };
-        if !self.vtable.is_closure {
-            self.tie(&made);
-        }
-        made
+    pub(in crate::task) fn pool(&self) -> &Arc<Shared> {
+        &self.pool
     }
 
-    /// Sees to it that its token wakes it.
-    fn tie(&self, token: &Token) {
-        let this = Reference::new(self);
-        // Outside the lock: should the token be cancelled already, this wakes the task here; and if its pool has ended, ends it.
-        let tie = token.on_cancel(move |_| this.wake());
-        let mut made = self.token.lock();
-        if self.state.fetch_or(TIED, Ordering::AcqRel) & ENDED == 0 {
-            made.as_mut().expect("made by the caller").1 = Some(tie);
-            return;
-        }
-        // `end` has not seen the tie, which would keep the record for ever. Dropped outside the lock, as there.
-        drop(made);
-        drop(tie);
+    pub(in crate::task) fn card(&self) -> Option<&Arc<Card>> {
+        self.card.as_ref()
     }
 
-    /// Why it is cancelled, if somebody has cancelled it, or what is above it.
-    pub(super) fn cancelled(&self) -> Option<Cancelled> {
-        match &*self.token.lock() {
-            Some((token, _)) => token.reason(),
-            None => self.around.cancel.as_ref().unwrap_or(&self.pool.root).reason(),
-        }
-    }
-
-    /// A future is about to suspend without listening to its token: sees to it that a cancellation wakes it. What is above it
-    /// has no say over a task that nobody else surrounds, until the pool ends.
-    pub(super) fn listen(&self) -> &Self {
-        if self.around.cancel.is_some() && self.state.load(Ordering::Relaxed) & TIED == 0 {
-            drop(self.token());
-        }
-        self
+    /// Its place in the pool's agenda, if it has to wait for its turn.
+    fn seat(&self) -> Option<&Seat> {
+        self.card.as_ref()?.seat.as_ref()
     }
 
     /// The handle waits, by this waker. `false`: it has ended.
-    pub(super) fn wait_by(&self, waker: &Waker) -> bool {
+    pub(in crate::task) fn wait_by(&self, waker: &Waker) -> bool {
         let state = self.state.load(Ordering::Acquire);
         if state & ENDED != 0 {
             return false;
@@ -218,7 +208,7 @@ impl Head {
     }
 
     /// The same, and the waker is dropped, if that is the handle's.
-    pub(super) fn forget_waker(&self) {
+    pub(in crate::task) fn forget_waker(&self) {
         if self.leave() || seeded("task/forget-anyway") {
             // SAFETY: the handle's (invariant 4).
             drop(self.joiner.with_mut(|joiner| unsafe { (*joiner).take() }));
@@ -238,24 +228,30 @@ impl Head {
     }
 
     /// Takes the body of a queued task; not of one that was begun, if `only_first`.
-    fn begin(&self, only_first: bool) -> bool {
+    fn begin(&self, only_first: bool) -> Option<Begun> {
         let begun = |state: usize| (state & !QUEUED) | RUNNING | BEGUN;
         let may = |state: usize| state & (QUEUED | RUNNING | ENDED) == QUEUED && !(only_first && state & BEGUN != 0);
-        if seeded("task/begin-twice") {
-            return self.update(|state| (state & ENDED == 0).then(|| begun(state))).is_ok();
-        }
-        self.update(|state| may(state).then(|| begun(state))).is_ok()
+        let before = if seeded("task/begin-twice") {
+            self.update(|state| (state & ENDED == 0).then(|| begun(state)))
+        } else {
+            self.update(|state| may(state).then(|| begun(state)))
+        };
+        let first = |before| if before & BEGUN == 0 { Begun::First } else { Begun::Again };
+        before.ok().map(first)
     }
 
     /// The output has been written: tells those who wait. By the owner of the body, with a reference of its own.
-    pub(super) fn end(&self, how: How) {
-        let how = match how {
+    pub(in crate::task) fn end(&self, how: How) {
+        let flags = match how {
             How::Completed => ENDED,
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
+        if let Some(card) = &self.card {
+            self.leave_books(card, how);
+        }
         // Release publishes the output; acquire takes over the waker.
-        let before = self.state.fetch_or(how, Ordering::AcqRel);
+        let before = self.state.fetch_or(flags, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
         if before & AWAITED != 0 && !seeded("task/end-silently") {
             // SAFETY: ours (invariant 4).
@@ -265,13 +261,17 @@ impl Head {
         }
         if before & TIED != 0 {
             // Outside the lock, which whoever cancels may want.
-            let tie = self.token.lock().as_mut().and_then(|(_, tie)| tie.take());
+            let tie = self.token.lock().as_mut().and_then(|own| own.wakes.take());
             drop(tie);
         }
     }
 
-    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
-    pub(super) fn suspend(&self) -> bool {
+    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
+    pub(in crate::task) fn suspend(&self) -> bool {
+        // Before it can be woken: what has gone on was suspended before.
+        if let Some(worker) = Self::worker_of(&self.pool) {
+            worker.counters.suspended.add(1);
+        }
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),
@@ -281,7 +281,7 @@ impl Head {
     }
 
     /// Counts a wake-up. Returns whether the caller has to enter the task in a queue.
-    pub(super) fn wake(&self) -> bool {
+    pub(in crate::task) fn wake(&self) -> bool {
         // Written even if it changes nothing (invariant 2).
         let woken = |state: usize| match state {
             _ if state & ENDED != 0 => None,
@@ -292,22 +292,14 @@ impl Head {
         self.update(woken).is_ok_and(|before| before & (QUEUED | RUNNING) == 0)
     }
 
-    /// Wakes it.
-    pub(super) fn wake_here(&self) {
-        if self.wake() {
-            self.retain();
-            Self::submit(NonNull::from(self));
-        }
-    }
-
-    pub(super) fn retain(&self) {
+    pub(in crate::task) fn retain(&self) {
         // Relaxed: whoever makes a reference has one.
         self.references.fetch_add(1, Ordering::Relaxed);
     }
 
     /// # Safety
     /// The caller has a reference, and gives it up.
-    pub(super) unsafe fn release(this: NonNull<Self>) {
+    pub(in crate::task) unsafe fn release(this: NonNull<Self>) {
         // SAFETY: by the contract.
         let head = unsafe { this.as_ref() };
         // Release: what was done with it is done; acquire: by all, for the last.
@@ -318,129 +310,13 @@ impl Head {
         }
     }
 
-    /// Enters the task in a queue, for the first time or after a wake-up; the entry takes over a reference of the caller's.
-    pub(super) fn submit(this: NonNull<Self>) {
-        Self::enter(this, false);
-    }
-
-    /// Enters it behind all others, with a reference of its own.
-    pub(super) fn submit_last(this: NonNull<Self>) {
-        // SAFETY: whoever runs the task has a reference.
-        unsafe { this.as_ref() }.retain();
-        Self::enter(this, true);
-    }
-
-    fn enter(this: NonNull<Self>, last: bool) {
-        // SAFETY: the entry's reference keeps it, until it is run.
-        let (head, job) = unsafe { (this.as_ref(), JobRef::new(this.cast())) };
-        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool)) {
-            Some(worker) if !last => worker.push(job),
-            _ => {
-                // Its own handle: once the job is in, the task may end, and its pool with it.
-                let pool = head.pool.clone();
-                pool.inject(job);
-            }
-        }
-    }
-
-    /// Runs a closure here that nobody has begun, if this is a worker of its pool.
-    pub(super) fn run_inline(this: NonNull<Self>) {
-        // SAFETY: the caller has a reference.
-        let head = unsafe { this.as_ref() };
-        let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*head.pool));
-        if let Some(worker) = worker.filter(|_| head.vtable.is_closure && head.begin(true)) {
-            // SAFETY: not run, only compared with.
-            let entry = unsafe { JobRef::new(this.cast()) };
-            if worker.take_newest(&entry).is_some() {
-                // SAFETY: the entry's reference; the handle has another.
-                unsafe { Self::release(this) };
-            }
-            Self::run(this);
-        }
-    }
-
-    /// Runs it. The caller has begun it and has a reference.
-    fn run(this: NonNull<Self>) {
-        // SAFETY: by the contract.
-        let head = unsafe { this.as_ref() };
-        match head.cancelled_before_it_began() {
-            // SAFETY: the body is ours.
-            Some(cancelled) => unsafe { (head.vtable.abandon)(this, cancelled) },
-            None => {
-                if head.vtable.is_closure {
-                    head.runner.store(Agent::current().number(), Ordering::Relaxed);
-                }
-                Context::enter_lazily(head, || {
-                    // SAFETY: the body is ours. It does not unwind.
-                    as_current(this, || unsafe { (head.vtable.run)(this) });
-                });
-            }
-        }
-    }
-
-    /// Looked at without making a token: most tasks never have one.
-    fn cancelled_before_it_began(&self) -> Option<Cancelled> {
-        self.vtable.is_closure.then(|| self.cancelled()).flatten()
-    }
-
-    /// Cancels it, unless it has ended.
-    pub(super) fn cancel(this: NonNull<Self>, reason: Reason) -> bool {
-        // SAFETY: the caller has a reference.
-        let head = unsafe { this.as_ref() };
-        if head.is_ended() {
-            return false;
-        }
-        let first = head.token().cancel(reason);
-        if head.begin(true) {
-            let cancelled = head.cancelled().expect("cancelled just now");
-            // SAFETY: the body is ours.
-            unsafe { (head.vtable.abandon)(this, cancelled) };
-        }
-        first
-    }
-
     /// # Safety
     /// The record's output is a `T`, it has ended, and the caller has the handle.
-    pub(super) unsafe fn take_output<T>(this: NonNull<Self>) -> Option<Result<T, Failed>> {
+    pub(in crate::task) unsafe fn take_output<T>(this: NonNull<Self>) -> Option<Result<T, Failed>> {
         let mut output = None;
         // SAFETY: by the contract.
         unsafe { (this.as_ref().vtable.take)(this, std::ptr::from_mut(&mut output).cast()) };
         output
-    }
-}
-
-/// Runs an entry, which is a reference.
-///
-/// # Safety
-/// The job is the head's of a task whose entry this was.
-unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
-    let this: NonNull<Head> = job.cast();
-    // SAFETY: the entry's reference.
-    let head = unsafe { this.as_ref() };
-    if head.begin(false) {
-        if worker.is_some() {
-            Head::run(this);
-        } else {
-            let token = head.token();
-            token.cancel("its pool has ended");
-            let cancelled = token.reason().expect("cancelled just now");
-            // SAFETY: the body is ours.
-            unsafe { (head.vtable.abandon)(this, cancelled) };
-        }
-    }
-    // SAFETY: the entry's reference.
-    unsafe { Head::release(this) }
-}
-
-impl Lazily for Head {
-    fn context(&self) -> Context {
-        let handed_on = HandedOn::Given(self.around.cancel.clone());
-        let hook = Worker::current().map(Worker::hook);
-        Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
-    }
-
-    fn handed_on(&self) -> Context {
-        self.around.clone()
     }
 }
 
