@@ -2,19 +2,17 @@
 //!
 //! # Invariants
 //!
-//! 1. *One outcome comes, then the channel is closed.* It is sent by the task when its body has ended; or, if that never begins, by what the
-//!    body was to tell through, when it is dropped with it.
+//! 1. *One outcome comes, then the channel is closed.* It is sent when the body is settled: once, by whoever ends the task, also one that has
+//!    not begun.
 //! 2. *Telling does not wait*: there is room for one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
 
-use reweave_core::cancel::Token;
 use reweave_core::channel::{self, Receiver, Sender};
-use reweave_core::context::Context;
 use reweave_core::seeded;
 use reweave_core::sync::Arc;
 
-use super::record::Closure;
+use super::record::Body;
 use super::{Failed, Handle, start};
 use crate::job::quietly;
 use crate::pool::{Pool, Shared};
@@ -69,49 +67,33 @@ fn link<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Receiver<Result<T, Failed>> {
     let (sender, receiver) = channel::bounded(1);
-    let above = Context::handed_on().cancel;
-    let link = Link { sender: Some(sender), above, era: pool.roots.era(), pool: pool.clone() };
-    start(pool, Closure::new(move || link.tell(catch_unwind(AssertUnwindSafe(body)).map_err(Failed::Panicked))))
-        .detach();
+    start(pool, Linked { body: Some(body), value: None, sender }).detach();
     receiver
 }
 
-/// What the outcome is told through.
-struct Link<T> {
-    /// None when it has been told.
-    sender: Option<Sender<Result<T, Failed>>>,
-    /// The token above that of the task, if it is not the pool's.
-    above: Option<Token>,
-    pool: Arc<Shared>,
-    /// How often all tasks of the pool had been cancelled when the task was made.
-    era: usize,
+/// A closure, and where what comes of it is told. The task itself has nothing to yield.
+struct Linked<F, T> {
+    body: Option<F>,
+    /// There when it has been run.
+    value: Option<T>,
+    sender: Sender<Result<T, Failed>>,
 }
 
-impl<T> Link<T> {
-    fn tell(mut self, outcome: Result<T, Failed>) {
-        self.tell_once(outcome);
+impl<T: Send + 'static, F: FnOnce() -> T + Send + 'static> Body<()> for Linked<F, T> {
+    const IS_CLOSURE: bool = true;
+
+    unsafe fn step(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        self.value = Some(self.body.take().expect("a closure is run once")());
+        Poll::Ready(())
     }
 
-    fn tell_once(&mut self, outcome: Result<T, Failed>) {
-        if let Some(sender) = self.sender.take() {
-            // Refused where nobody is left to receive: then it is dropped, which is user code.
-            quietly(|| drop(sender.try_send(outcome)));
-        }
-    }
-}
-
-impl<T> Drop for Link<T> {
-    /// The body was not begun. Nobody has a handle of the task: so it was cancelled from above, or its pool has ended.
-    fn drop(&mut self) {
-        if self.sender.is_none() || seeded("task/link-silently") {
+    fn settle(self, output: &mut Result<(), Failed>) {
+        let ended = std::mem::replace(output, Ok(()));
+        if ended.is_err() && seeded("task/link-silently") {
             return;
         }
-        let above = self.above.as_ref().and_then(Token::reason);
-        let cancelled = above.or_else(|| self.pool.roots.token(self.era).reason()).unwrap_or_else(|| {
-            let ended = Token::new();
-            ended.cancel("its pool has shut down");
-            ended.reason().expect("cancelled just now")
-        });
-        self.tell_once(Err(Failed::Cancelled(cancelled)));
+        let outcome = ended.map(|()| self.value.expect("a closure that has returned has a value"));
+        // Refused where nobody is left to receive: then it is dropped, which is user code.
+        quietly(|| drop(self.sender.try_send(outcome)));
     }
 }

@@ -29,6 +29,14 @@ pub(super) trait Body<T>: Send + 'static {
     /// # Safety
     /// It stays where it is until it is dropped; not called again after it was ready.
     unsafe fn step(&mut self, cx: &mut Context<'_>) -> Poll<T>;
+
+    /// The task ends with this output, begun or not: drops it, and does what it is to do then. User code.
+    fn settle(self, output: &mut Result<T, Failed>)
+    where
+        Self: Sized,
+    {
+        let _ = output;
+    }
 }
 
 /// A closure.
@@ -141,11 +149,14 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     }
 
     /// Drops the body and puts the output in its place. By the owner of the body.
-    fn end(&self, output: Result<T, Failed>, how: How) {
+    fn end(&self, mut output: Result<T, Failed>, how: How) {
         // SAFETY: the owner's, until `ENDED`.
         let body = self.stage.with_mut(|stage| unsafe { std::mem::replace(&mut *stage, Stage::Gone) });
         // What is dropped is user code, and so is what a panic carries.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        let dropped = catch_unwind(AssertUnwindSafe(|| match body {
+            Stage::Body(body) => body.settle(&mut output),
+            Stage::Output(_) | Stage::Gone => {}
+        }));
         let (output, how) = match dropped {
             Err(panic) if output.is_ok() => {
                 quietly(|| drop(output));
