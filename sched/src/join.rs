@@ -56,6 +56,7 @@ use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef};
 use crate::pool::Pool;
+use crate::trace::{self, Kind, Unit, What};
 use crate::worker::Worker;
 
 /// Runs two computations, at the same time if there is a worker to spare, and returns both results.
@@ -148,6 +149,7 @@ impl Worker {
             done: Arc::new(Trigger::new()),
             thief: AtomicUsize::new(NOBODY),
             context: UnsafeCell::new(Some(context)),
+            traced: self.trace.spawn(Kind::Half),
         })));
         self.pending.set_shared(address.as_ptr());
         self.counters.shared.add(1);
@@ -196,6 +198,8 @@ struct Part {
     thief: AtomicUsize,
     /// Taken by the thief.
     context: UnsafeCell<Option<Context>>,
+    /// Its number in a trace.
+    traced: u64,
 }
 
 impl<F: FnOnce() -> T + Send, T> Half<F, T> {
@@ -236,6 +240,7 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         let part = unsafe { &*half.link.part.get() };
         part.thief.store(worker.map_or(NOBODY, Worker::index), Ordering::Relaxed);
         let done = part.done.clone();
+        let _run = trace::run(worker, Unit::of(Kind::Half, part.traced));
         // SAFETY: the thief's.
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
         // SAFETY: the caller has the half.
@@ -449,6 +454,7 @@ impl Worker {
             return None;
         };
         self.counters.stolen.add(1);
+        self.trace.note(What::Steal(thief.index()));
         // After the theft: had the thief begun with something else before, this would be done.
         if part.is_done() && !seeded("join/leapfrog-without-looking") {
             // SAFETY: only halves stand in that deque, and this one was taken out of it just now.

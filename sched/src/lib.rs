@@ -9,6 +9,7 @@
 //! | [`pool`] | workers that share jobs, and make up for those that block |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
+//! | [`trace`] | seeing what a pool does: a record of events, for viewers and flame graphs |
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
 
 pub mod deque;
@@ -25,6 +26,7 @@ pub mod sleep;
 mod stats;
 pub mod task;
 pub mod team;
+pub mod trace;
 mod worker;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]

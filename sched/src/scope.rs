@@ -46,6 +46,7 @@ use reweave_core::trigger::Trigger;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::{Pool, Shared};
+use crate::trace::{self, Kind, Unit};
 use crate::worker::Worker;
 
 type Panic = Box<dyn Any + Send>;
@@ -106,7 +107,7 @@ impl<'scope> Scope<'scope, '_> {
             Some(worker) => worker.credit.spend(group),
             None => group.add(1),
         }
-        let job = Box::new(Spawned::new(group, body));
+        let job = Box::new(Spawned::new(group, trace::spawn(worker, group.pool(), Kind::Job), body));
         // SAFETY: it lives until it has been run, where it frees itself; what it borrows, and the group, live as long as
         // the scope is pending (invariant 1).
         let job = unsafe { JobRef::new(NonNull::from(Box::leak(job)).cast()) };
@@ -243,13 +244,15 @@ impl Lazily for Group {
 struct Spawned<F> {
     job: Job,
     group: NonNull<Group>,
+    /// Its number in a trace.
+    traced: u64,
     body: F,
 }
 
 impl<F: FnOnce() + Send> Spawned<F> {
-    fn new(group: &Group, body: F) -> Self {
+    fn new(group: &Group, traced: u64, body: F) -> Self {
         // SAFETY: `job` is the first field.
-        Self { job: unsafe { Job::of(group.id(), Self::run) }, group: NonNull::from(group), body }
+        Self { job: unsafe { Job::of(group.id(), Self::run) }, group: NonNull::from(group), traced, body }
     }
 
     /// # Safety
@@ -259,6 +262,7 @@ impl<F: FnOnce() + Send> Spawned<F> {
         let this = unsafe { Box::from_raw(job.cast::<Self>().as_ptr()) };
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
+        let _run = trace::run(worker, Unit::of(Kind::Job, this.traced));
         let body = this.body;
         if seeded("scope/leave-early") {
             group.end_jobs(1);

@@ -36,6 +36,7 @@ use crate::pool::Shared;
 use crate::scope::Credit;
 use crate::sleep::Woken;
 use crate::stats::Counters;
+use crate::trace::{Pen, What};
 
 /// How many jobs a worker runs before it lets the oldest go first. A prime, so that it does not beat with the program's own rhythm.
 const PATIENCE: u32 = if MODELLED { 3 } else { 61 };
@@ -64,6 +65,8 @@ pub(crate) struct Worker {
     /// Somebody has looked here in vain, or sleeps: the owner is to share something if it can. A line of its own: the owner reads it at every
     /// join, and others write it seldom.
     pub(crate) hungry: CachePadded<AtomicBool>,
+    /// The owner's: what it notes events with.
+    pub(crate) trace: Pen,
     /// What the owner has counted.
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
@@ -86,7 +89,7 @@ unsafe impl Send for Worker {}
 unsafe impl Sync for Worker {}
 
 impl Worker {
-    pub(crate) fn new(pool: NonNull<Shared>, index: usize) -> Self {
+    pub(crate) fn new(pool: NonNull<Shared>, index: usize, trace: Pen) -> Self {
         Self {
             pool,
             index,
@@ -94,6 +97,7 @@ impl Worker {
             halves: Deque::new(),
             tasks: Deque::new(),
             hungry: CachePadded::new(AtomicBool::new(false)),
+            trace,
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
             blocks: Cell::new(0),
@@ -305,7 +309,10 @@ impl Worker {
             }
             self.leave_word();
             self.counters.parks.add(1);
-            match pool.lie_down(self.index, searching) {
+            self.trace.note(What::Park);
+            let woken = pool.lie_down(self.index, searching);
+            self.trace.note(What::Unpark);
+            match woken {
                 Woken::ToSearch => {
                     self.counters.wakes.add(1);
                     searching = true;
@@ -366,8 +373,9 @@ impl Worker {
             let index = places.start + (first + turn) % places.len();
             let victim = self.pool().worker(index).filter(|_| index != self.index)?;
             let job = victim.halves.steal_one().or_else(|| victim.tasks.steal_one());
-            if job.is_none() {
-                victim.feed();
+            match job {
+                Some(_) => self.trace.note(What::Steal(index)),
+                None => victim.feed(),
             }
             job
         })

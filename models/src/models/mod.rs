@@ -23,6 +23,7 @@ pub mod sync;
 pub mod task;
 pub mod team;
 pub mod time;
+pub mod trace;
 pub mod trigger;
 pub mod waitfor;
 mod wakers;
@@ -177,6 +178,13 @@ pub static ALL: &[Component] = &[
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
     Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
     Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "trace",
+        package: "reweave-sched",
+        models: &[trace::MODELS],
+        waived: &[],
+        trusted: &["that what is recorded of a pool is in order by the system's clock, which stands still under the checkers"],
+    },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];
 

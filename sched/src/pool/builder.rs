@@ -11,6 +11,9 @@ use super::Pool;
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
 
+/// How many events a worker keeps at most, whatever is asked for: 1.5 gigabytes of them.
+const MOST_EVENTS: usize = (1 << 26) - 1;
+
 /// How many threads a pool may have at most, whatever is asked for.
 const MOST: usize = 1 << 20;
 
@@ -31,6 +34,7 @@ pub struct Builder {
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) keep_alive: Duration,
+    pub(crate) trace: Option<usize>,
     spare: usize,
 }
 
@@ -42,6 +46,7 @@ impl Default for Builder {
             name: "pool".to_owned(),
             stack_size: None,
             keep_alive: Duration::from_secs(1),
+            trace: None,
             spare: SPARE,
         }
     }
@@ -77,6 +82,18 @@ impl Builder {
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
         self
+    }
+
+    /// Has what it does recorded, when [`Pool::trace`] is started: of each worker, and of all threads outside together, at least so many of the
+    /// newest events, 24 bytes each. Times are those of the clock that is current where the pool is built.
+    pub fn trace(mut self, events: usize) -> Self {
+        self.trace = Some(events.clamp(1, MOST_EVENTS));
+        self
+    }
+
+    /// What the thread of this worker is called.
+    pub(crate) fn thread_name(&self, index: usize) -> String {
+        format!("{}-{index}", self.name)
     }
 
     /// Starts the threads.

@@ -12,6 +12,7 @@ use reweave_core::trigger::Trigger;
 use super::Pool;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef};
+use crate::trace::{self, Kind, Unit};
 use crate::worker::Worker;
 
 /// On the stack of the caller, who waits.
@@ -23,6 +24,8 @@ struct Installed<F, T> {
     /// Written by it, before the signal.
     result: UnsafeCell<Option<Result<T, Box<dyn Any + Send>>>>,
     trigger: Arc<Trigger>,
+    /// Its number in a trace.
+    traced: u64,
 }
 
 impl Pool {
@@ -48,6 +51,7 @@ impl Pool {
             body: UnsafeCell::new(Some((body, Context::current()))),
             result: UnsafeCell::new(None),
             trigger: trigger.clone(),
+            traced: trace::spawn(None, Some(self.shared()), Kind::Installed),
         };
         // SAFETY: it stays here until the signal, which is the last that the worker does with it.
         self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed).cast()) }, Arrival::New);
@@ -68,6 +72,7 @@ impl<F: FnOnce() -> T + Send, T: Send> Installed<F, T> {
         // SAFETY: this worker's.
         let body = installed.body.with_mut(|body| unsafe { (*body).take() });
         let (body, context) = body.expect("a job is run once");
+        let _run = trace::run(worker, Unit::of(Kind::Installed, installed.traced));
         // What blocks here blocks this pool.
         let hook = worker.map(Worker::hook);
         let result = catch_unwind(AssertUnwindSafe(|| {

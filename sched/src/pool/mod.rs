@@ -38,6 +38,7 @@ use crate::injector::Injector;
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
+use crate::trace::{Pen, Recorder, Untraced};
 use crate::worker::Worker;
 
 use crew::{Compensation, Crew};
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     /// All is done: threads end.
     over: AtomicBool,
     started: Instant,
+    /// Who records what it does, if it is built for that.
+    pub(crate) recorder: Option<Recorder>,
     /// The token above those of all tasks that have no other above them.
     pub(crate) root: Token,
 }
@@ -137,6 +140,29 @@ impl Pool {
         }
     }
 
+    /// Who records what the pool does. It does not record before it is [started](Recorder::start).
+    ///
+    /// # Errors
+    /// [`Untraced`], if the pool was built without: see [`Builder::trace`].
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_sched::{Pool, join};
+    ///
+    /// let pool = Pool::builder().threads(2).trace(10_000).build().unwrap();
+    /// let recorder = pool.trace().unwrap().clone();
+    /// recorder.start();
+    /// pool.install(|| join(|| 1, || 2));
+    /// drop(pool);
+    /// let trace = recorder.snapshot();
+    /// let mut folded = Vec::new();
+    /// trace.write_folded(&mut folded).unwrap();
+    /// assert!(String::from_utf8(folded).unwrap().contains(";installed "));
+    /// ```
+    pub fn trace(&self) -> Result<&Recorder, Untraced> {
+        self.0.recorder.as_ref().ok_or_else(|| Untraced { pool: self.0.settings.name.clone() })
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
@@ -170,6 +196,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
             started: Clock::real().now(),
+            recorder: settings.trace.map(|events| Recorder::new(&settings.name, events)),
             root: Token::new(),
             settings,
         }
@@ -205,8 +232,7 @@ impl Shared {
             let worker = shared.worker(index).expect("made before its thread");
             agent.run(|| worker.run(hook, shared.clone()));
         };
-        let name = format!("{}-{index}", this.settings.name);
-        match thread::try_spawn_sized(name, this.settings.stack_size, body) {
+        match thread::try_spawn_sized(this.settings.thread_name(index), this.settings.stack_size, body) {
             Ok(thread) => {
                 seats.threads[index] = Some(thread);
                 Ok(())
@@ -221,12 +247,17 @@ impl Shared {
     /// Makes the next worker of the table.
     fn make_worker(&self, seats: &mut Seats) -> usize {
         let index = self.made.load(Ordering::Relaxed);
-        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index)));
+        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index, self.pen(index))));
         // Release publishes the worker.
         self.table[index].store(worker, Ordering::Release);
         self.made.store(index + 1, Ordering::Release);
         seats.threads.push(None);
         index
+    }
+
+    /// What the worker of this place is to note events with.
+    fn pen(&self, index: usize) -> Pen {
+        self.recorder.as_ref().map_or_else(Pen::none, |recorder| recorder.pen(self.settings.thread_name(index)))
     }
 
     /// The worker of this place, if it has been made.

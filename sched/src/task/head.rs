@@ -50,6 +50,7 @@ use super::{Failed, State};
 use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::Shared;
+use crate::trace::{self, Kind, Unit, What};
 use crate::worker::Worker;
 
 const QUEUED: usize = 1;
@@ -129,6 +130,17 @@ impl Head {
             token: Mutex::new(None),
             runner: AtomicU32::new(0),
         }
+    }
+
+    /// What it is in a trace.
+    fn traced(&self) -> Unit {
+        let kind = if self.vtable.is_closure { Kind::Closure } else { Kind::Poll };
+        Unit::of(kind, std::ptr::from_ref(self).addr() as u64)
+    }
+
+    /// It is about to be queued for the first time.
+    pub(super) fn note_spawn(&self) {
+        trace::note(&self.pool, What::Spawn(self.traced()));
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -273,6 +285,7 @@ impl Head {
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
     pub(super) fn suspend(&self) -> bool {
+        trace::note(&self.pool, What::Suspend(self.traced()));
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),
@@ -290,7 +303,12 @@ impl Head {
             _ if state & RUNNING != 0 => Some(state | WOKEN),
             _ => Some(state | QUEUED),
         };
-        self.update(woken).is_ok_and(|before| before & (QUEUED | RUNNING) == 0)
+        self.update(woken).is_ok_and(|before| {
+            if before & (QUEUED | WOKEN) == 0 {
+                trace::note(&self.pool, What::Wake(self.traced()));
+            }
+            before & (QUEUED | RUNNING) == 0
+        })
     }
 
     /// Wakes it.
@@ -377,6 +395,9 @@ impl Head {
                 if head.vtable.is_closure {
                     head.runner.store(Agent::current().number(), Ordering::Relaxed);
                 }
+                let _run = trace::run(Worker::current(), head.traced());
+                #[cfg(feature = "tracing")]
+                let _span = trace::enter_task(Worker::current(), head.traced(), None);
                 Context::enter_lazily(head, || {
                     // SAFETY: the body is ours. It does not unwind.
                     as_current(this, || unsafe { (head.vtable.run)(this) });

@@ -143,6 +143,8 @@ fn here() -> Arc<Shared> {
 
 fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
     let head = Record::make(pool, body);
+    // SAFETY: the handle's reference.
+    unsafe { head.as_ref() }.note_spawn();
     Head::submit(head, Arrival::New);
     Task { head, _output: PhantomData }
 }
