@@ -39,7 +39,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "two-readers",
         property: "readers do not disturb each other, and find no less later",
-        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 5_000)],
         covers: &["found more later"],
         seeded: &[Seeded {
             bug: "trace/read-without-looking-again",
@@ -62,7 +62,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "pool",
         property: "what is run in a pool is begun and ended once in its trace, whoever looks meanwhile",
-        runs: &[Run::shuttle_pct(3, 3_000), Run::shuttle_random(3_000)],
+        runs: &[Run::shuttle_pct(3, 3_000)],
         covers: &["looked while something ran", "all on one track", "on two tracks"],
         seeded: &[
             Seeded { bug: "trace/share-a-sheet", run: Run::shuttle_pct(3, 3_000), expect: "in the trace" },
