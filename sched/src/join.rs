@@ -240,15 +240,17 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         let part = unsafe { &*half.link.part.get() };
         part.thief.store(worker.map_or(NOBODY, Worker::index), Ordering::Relaxed);
         let done = part.done.clone();
-        let _run = trace::run(worker, Unit::of(Kind::Half, part.traced));
         // SAFETY: the thief's.
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
         // SAFETY: the caller has the half.
         let body = unsafe { half.take_body() };
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let _entered = context.enter();
-            body()
-        }));
+        let body = || {
+            catch_unwind(AssertUnwindSafe(|| {
+                let _entered = context.enter();
+                body()
+            }))
+        };
+        let result = trace::run(worker, || Unit::of(Kind::Half, part.traced), body);
         if seeded("join/done-before-result") {
             done.signal(DONE);
         }

@@ -262,14 +262,14 @@ impl<F: FnOnce() + Send> Spawned<F> {
         let this = unsafe { Box::from_raw(job.cast::<Self>().as_ptr()) };
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
-        let _run = trace::run(worker, Unit::of(Kind::Job, this.traced));
-        let body = this.body;
+        let (traced, body) = (this.traced, this.body);
         if seeded("scope/leave-early") {
             group.end_jobs(1);
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
         }
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
+        let body = || catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body)));
+        if let Err(panic) = trace::run(worker, || Unit::of(Kind::Job, traced), body) {
             group.fail(panic);
         }
         match worker {

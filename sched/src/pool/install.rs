@@ -72,13 +72,15 @@ impl<F: FnOnce() -> T + Send, T: Send> Installed<F, T> {
         // SAFETY: this worker's.
         let body = installed.body.with_mut(|body| unsafe { (*body).take() });
         let (body, context) = body.expect("a job is run once");
-        let _run = trace::run(worker, Unit::of(Kind::Installed, installed.traced));
         // What blocks here blocks this pool.
         let hook = worker.map(Worker::hook);
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let _entered = Context { hook, ..context }.enter();
-            body()
-        }));
+        let body = || {
+            catch_unwind(AssertUnwindSafe(|| {
+                let _entered = Context { hook, ..context }.enter();
+                body()
+            }))
+        };
+        let result = trace::run(worker, || Unit::of(Kind::Installed, installed.traced), body);
         // SAFETY: this worker's, until the signal.
         installed.result.with_mut(|place| unsafe { *place = Some(result) });
         // Its own handle, for the signal sets the caller free to leave.

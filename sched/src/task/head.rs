@@ -140,7 +140,7 @@ impl Head {
 
     /// It is about to be queued for the first time.
     pub(super) fn note_spawn(&self) {
-        trace::note(&self.pool, What::Spawn(self.traced()));
+        trace::note(&self.pool, || What::Spawn(self.traced()));
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -285,7 +285,7 @@ impl Head {
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
     pub(super) fn suspend(&self) -> bool {
-        trace::note(&self.pool, What::Suspend(self.traced()));
+        trace::note(&self.pool, || What::Suspend(self.traced()));
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),
@@ -305,7 +305,7 @@ impl Head {
         };
         self.update(woken).is_ok_and(|before| {
             if before & (QUEUED | WOKEN) == 0 {
-                trace::note(&self.pool, What::Wake(self.traced()));
+                trace::note(&self.pool, || What::Wake(self.traced()));
             }
             before & (QUEUED | RUNNING) == 0
         })
@@ -395,12 +395,13 @@ impl Head {
                 if head.vtable.is_closure {
                     head.runner.store(Agent::current().number(), Ordering::Relaxed);
                 }
-                let _run = trace::run(Worker::current(), head.traced());
                 #[cfg(feature = "tracing")]
                 let _span = trace::enter_task(Worker::current(), head.traced(), None);
-                Context::enter_lazily(head, || {
-                    // SAFETY: the body is ours. It does not unwind.
-                    as_current(this, || unsafe { (head.vtable.run)(this) });
+                trace::run(Worker::current(), || head.traced(), || {
+                    Context::enter_lazily(head, || {
+                        // SAFETY: the body is ours. It does not unwind.
+                        as_current(this, || unsafe { (head.vtable.run)(this) });
+                    });
                 });
             }
         }

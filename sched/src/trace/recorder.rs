@@ -61,7 +61,10 @@ struct Sheet {
 const SHEET: u32 = 40;
 
 /// What a worker writes events with, if its pool is recorded.
-pub(crate) struct Pen(Option<Box<(Arc<Desk>, Arc<Sheet>)>>);
+pub(crate) struct Pen(Option<Box<Tip>>);
+
+/// What for, and where.
+type Tip = (Arc<Desk>, Arc<Sheet>);
 
 impl Recorder {
     /// That of a pool of this name.
@@ -172,7 +175,6 @@ impl Recorder {
     }
 
     /// Notes an event of a thread that is no worker of the pool.
-    #[cold]
     fn note_outside<T>(&self, note: impl FnOnce(&Desk, &Sheet) -> T) -> T {
         if seeded("trace/outside-without-lock") {
             let sheet = self.0.outside.lock().clone();
@@ -231,7 +233,7 @@ impl Pen {
     pub(crate) fn spawn(&self, kind: Kind) -> u64 {
         match &self.0 {
             None => 0,
-            Some(pen) => pen.0.spawn(&pen.1, kind),
+            Some(pen) => spawn_by(pen, kind),
         }
     }
 }
@@ -239,41 +241,40 @@ impl Pen {
 /// Not inlined: all that is left where events are noted is the test.
 #[cold]
 #[inline(never)]
-fn write((desk, sheet): &(Arc<Desk>, Arc<Sheet>), what: What) {
+fn write((desk, sheet): &Tip, what: What) {
     desk.note(sheet, what);
 }
 
-/// Notes the beginning of a run, and its end when this is dropped.
-#[must_use = "dropping it ends the run"]
-pub(crate) struct Running<'a> {
-    pen: Option<&'a (Arc<Desk>, Arc<Sheet>)>,
-    unit: Unit,
+#[cold]
+#[inline(never)]
+fn spawn_by((desk, sheet): &Tip, kind: Kind) -> u64 {
+    desk.spawn(sheet, kind)
 }
 
-/// The worker, if there is one, runs this from now on until the guard is dropped.
+/// Has the worker, if there is one, run `body`, which is this unit and does not unwind.
 #[inline]
-pub(crate) fn run(worker: Option<&Worker>, unit: Unit) -> Running<'_> {
-    let pen = worker.and_then(|worker| worker.trace.0.as_deref());
-    if let Some(pen) = pen {
-        write(pen, What::Begin(unit));
+pub(crate) fn run<R>(worker: Option<&Worker>, unit: impl FnOnce() -> Unit, body: impl FnOnce() -> R) -> R {
+    match worker.and_then(|worker| worker.trace.0.as_deref()) {
+        None => body(),
+        Some(tip) => run_noted(tip, unit(), body),
     }
-    Running { pen, unit }
 }
 
-impl Drop for Running<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(pen) = self.pen {
-            write(pen, What::End(self.unit));
-        }
-    }
+/// Apart, so that nothing of it is in the way where nothing is recorded.
+#[cold]
+#[inline(never)]
+fn run_noted<R>((desk, sheet): &Tip, unit: Unit, body: impl FnOnce() -> R) -> R {
+    desk.note(sheet, What::Begin(unit));
+    let result = body();
+    desk.note(sheet, What::End(unit));
+    result
 }
 
 /// Notes an event of the current thread in this pool, of which it need not be a worker.
 #[inline]
-pub(crate) fn note(pool: &Shared, what: What) {
+pub(crate) fn note(pool: &Shared, what: impl FnOnce() -> What) {
     if let Some(recorder) = &pool.recorder {
-        note_in(pool, recorder, |desk, sheet| desk.note(sheet, what));
+        note_in(pool, recorder, |desk, sheet| desk.note(sheet, what()));
     }
 }
 
@@ -290,6 +291,7 @@ pub(crate) fn spawn(worker: Option<&Worker>, pool: Option<&Shared>, kind: Kind) 
 }
 
 #[cold]
+#[inline(never)]
 fn note_in<T>(pool: &Shared, recorder: &Recorder, note: impl FnOnce(&Desk, &Sheet) -> T) -> T {
     let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool));
     match worker.and_then(|worker| worker.trace.0.as_deref()) {
