@@ -7,8 +7,9 @@
 use reweave_core::context::Context;
 use reweave_core::sync::Arc;
 
+use crate::agenda::Policy;
 use crate::pool::{Pool, Shared};
-use crate::task::Handle;
+use crate::task::{Handle, TaskInfo};
 use crate::worker::Worker;
 
 /// A pool whose threads are those of a model.
@@ -20,7 +21,12 @@ pub struct Desk<'a>(&'a Worker);
 impl Kernel {
     /// A pool with so many workers, that nobody is yet.
     pub fn new(workers: usize) -> Self {
-        Self(Shared::without_threads(Pool::builder().threads(workers).spare_threads(0)))
+        Self::with(workers, Policy::new())
+    }
+
+    /// The same with a policy.
+    pub fn with(workers: usize, policy: Policy) -> Self {
+        Self(Shared::without_threads(Pool::builder().threads(workers).spare_threads(0).policy(policy)))
     }
 
     /// Runs `body` as this worker, as if it were a job. One thread at a time.
@@ -39,6 +45,16 @@ impl Kernel {
     /// What starts tasks in it.
     pub fn handle(&self) -> Handle {
         Handle::of(self.0.clone())
+    }
+
+    /// Cancels all tasks.
+    pub fn cancel_all(&self, reason: &'static str) {
+        self.0.cancel_all(reason.into());
+    }
+
+    /// The tasks that it keeps an account of.
+    pub fn tasks(&self) -> Vec<TaskInfo> {
+        self.0.tasks()
     }
 
     /// Takes no more from outside, if all is done: whether it is.

@@ -12,6 +12,7 @@
 //! | [`trace`] | seeing what a pool does: a record of events, for viewers and flame graphs |
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
 
+mod agenda;
 pub mod deque;
 mod door;
 mod injector;
@@ -32,9 +33,10 @@ mod worker;
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
 
+pub use agenda::{Class, Fairness, Policy};
 pub use join::join;
 pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
 pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
-pub use task::{Failed, Handle, Task, spawn, spawn_async};
+pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async};

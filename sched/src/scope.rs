@@ -80,7 +80,9 @@ pub fn scope<'env, T>(body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>)
     let result = result.map_err(|panic| scope.group.fail(panic)).ok();
     scope.group.wait(worker);
     scope.group.presence.with_mut(|_| ());
-    if let Some(panic) = scope.group.panic.lock().take() {
+    if let Some(panic) = scope.group.panic.lock().take()
+        && !seeded("scope/lose-panic")
+    {
         resume_unwind(panic);
     }
     result.expect("a body without result has panicked")

@@ -2,6 +2,8 @@
 
 use reweave_core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::task::TaskStats;
+
 /// A count that one thread writes and all may read.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU64);
@@ -105,4 +107,8 @@ pub struct PoolStats {
     pub blocked: usize,
     /// Jobs in the injectors at the moment.
     pub injected: usize,
+    /// Tasks that wait for their turn, because the pool has a [`Policy`](crate::Policy) or they have a [`Class`](crate::Class).
+    pub waiting: usize,
+    /// How many tasks stand where, if the pool keeps an account of them.
+    pub tasks: TaskStats,
 }

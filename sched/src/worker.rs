@@ -7,8 +7,8 @@
 //! # Where a worker looks
 //!
 //! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of the injector
-//!    instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
-//! 2. The injector.
+//!    or the agenda instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
+//! 2. The injector, then the [agenda](crate::agenda).
 //! 3. Other workers, in turn from one chosen at random, those that make up for blocked ones last: a shared half first, which is the
 //!    larger piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
 //!
@@ -81,6 +81,8 @@ pub(crate) struct Worker {
     random: Cell<u64>,
     /// The owner's: jobs until the oldest goes first.
     patience: Cell<u32>,
+    /// The owner's: where it looks for the oldest next time.
+    agenda_first: Cell<bool>,
 }
 
 // SAFETY: see "Who may touch what": the owner's fields are touched by one thread.
@@ -106,6 +108,7 @@ impl Worker {
             // Any number but 0, and others for others.
             random: Cell::new((index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             patience: Cell::new(PATIENCE),
+            agenda_first: Cell::new(true),
         }
     }
 
@@ -171,7 +174,9 @@ impl Worker {
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
-        self.credit.give_back_unless_of(job.group());
+        if !seeded("scope/keep-credit") {
+            self.credit.give_back_unless_of(job.group());
+        }
         job.run(self);
         // Afterwards: the pool is quiet when as many have ended as were queued.
         self.counters.executed.add(1);
@@ -248,12 +253,18 @@ impl Worker {
             self.patience.set(patience);
         }
         // SAFETY: this thread is the worker.
-        unsafe { self.tasks.pop() }.or_else(|| self.pool().inject.pop())
+        unsafe { self.tasks.pop() }.or_else(|| self.pool().inject.pop()).or_else(|| self.pool().agenda.pop())
     }
 
     /// The job that has waited longest, of those near by.
     fn oldest(&self) -> Option<JobRef> {
-        self.pool().inject.pop().or_else(|| self.tasks.steal_one())
+        let pool = self.pool();
+        // By turns: neither of the two may keep the other from coming.
+        let job = match self.agenda_first.replace(!self.agenda_first.get()) {
+            true => pool.agenda.pop().or_else(|| pool.inject.pop()),
+            false => pool.inject.pop().or_else(|| pool.agenda.pop()),
+        };
+        job.or_else(|| self.tasks.steal_one())
     }
 
     /// Searches, sleeps, and searches again, until there is a job; `None` if the thread is to end: it has left the worker then.
@@ -345,7 +356,7 @@ impl Worker {
 
     /// Gives back what it holds of the scope that it worked for, before it does anything else.
     pub(crate) fn settle(&self) {
-        if !seeded("scope/keep-credit") {
+        if !seeded("scope/rest-with-credit") {
             self.credit.give_back();
         }
     }

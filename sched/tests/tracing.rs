@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 
 use reweave_core::sync::{Arc, Mutex, thread_local};
-use reweave_sched::Pool;
+use reweave_sched::{Policy, Pool};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber, info};
@@ -98,11 +98,13 @@ fn each_run_of_a_task_is_a_span_around_what_it_logs() {
     let listener = Listener::default();
     tracing::subscriber::set_global_default(listener.clone()).expect("this program has no other");
     let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
-    pool.spawn(|| info!(number = 7)).join().unwrap();
+    pool.task().name("first").spawn(|| info!(number = 7)).join().unwrap();
+    // From here on all tasks have numbers.
+    pool.configure(|policy: Policy| policy.observed(0));
     let (promise, eventual) = reweave_core::promise::pair::<u32, ()>();
     let future = pool.spawn_async(async move {
         info!(number = 8);
-        info!(number = *eventual.await.unwrap());
+        info!(number = eventual.await.unwrap());
     });
     while future.state() != reweave_sched::task::State::Suspended {
         reweave_core::sync::thread::yield_now();
@@ -124,5 +126,8 @@ fn each_run_of_a_task_is_a_span_around_what_it_logs() {
         assert_eq!((seen.entered, seen.exited, seen.closed), (1, 1, true));
     }
     let tasks: Vec<&str> = heard.spans.iter().map(|seen| seen.fields.0["task"].as_str()).collect();
-    assert!(tasks.len() == 3 && tasks[0] != tasks[1] && tasks[1] == tasks[2], "{tasks:?}");
+    assert_eq!(tasks, ["1", "2", "2"]);
+    let names: Vec<Option<&str>> =
+        heard.spans.iter().map(|seen| seen.fields.0.get("name").map(String::as_str)).collect();
+    assert_eq!(names, [Some("\"first\""), None, None]);
 }

@@ -111,6 +111,12 @@ impl Token {
         self.0.cancel(reason.into(), How::Explicit)
     }
 
+    /// As [`cancel`](Self::cancel), saying how: for who keeps deadlines of his own, so that what has passed its time can be told from
+    /// what somebody has cancelled.
+    pub fn cancel_by(&self, reason: impl Into<Reason>, how: How) -> bool {
+        self.0.cancel(reason.into(), how)
+    }
+
     /// Whether it has been cancelled. One load.
     #[inline]
     pub fn is_cancelled(&self) -> bool {

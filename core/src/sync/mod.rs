@@ -18,10 +18,10 @@
 //!   [`ExclusiveLoad`] is a load that cannot race.
 //! - [`ArcCell`], a shared place for an `Arc`, is arc-swap's under std; under the checkers, which cannot see into arc-swap, a
 //!   stand-in with the same contract (`arc_cell_modelled.rs`).
+//! - [`ShardedMap`] is dashmap's under std, and a map under a lock under the checkers (`sharded_map.rs`).
 //! - [`fence_after_rmw`] and [`fence_after_load`] are the two halves of a store-load (Dekker) handshake at the price the
 //!   target really asks; [`fence_light`] and [`fence_heavy`] are those of one whose second half runs seldom enough to pay for
 //!   both.
-//!   target really asks.
 //! - [`prefetch_for_write`] is a hint to the cache, and nothing under the checkers.
 #![allow(
     clippy::disallowed_types,
@@ -54,6 +54,7 @@ mod local;
 mod lock;
 mod prefetch;
 pub(crate) mod seeded;
+mod sharded_map;
 mod unseen;
 
 pub use arc_cell::{ArcCell, ArcGuard};
@@ -65,6 +66,7 @@ pub use fence::{fence_after_load, fence_after_rmw};
 pub use local::thread_local;
 pub use lock::{Condvar, Mutex, MutexGuard};
 pub use prefetch::prefetch_for_write;
+pub use sharded_map::ShardedMap;
 pub use unseen::Unseen;
 
 #[doc(hidden)]

@@ -7,10 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use reweave_core::cancel::{Token, current};
 use reweave_core::context::Agent;
-use reweave_core::sync::{Arc, UnsafeCell, Unseen, thread};
+use reweave_core::sync::{Arc, Unseen};
 use reweave_sched::join;
 use reweave_sched::kernel::Kernel;
 
+use super::kernels::{Slate, at_work, worker};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of joins.
@@ -48,28 +49,6 @@ pub const MODELS: &[Model] = &[
     },
 ];
 
-/// What a half writes.
-struct Desk(UnsafeCell<u32>);
-
-// SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
-unsafe impl Sync for Desk {}
-
-impl Desk {
-    fn new() -> Self {
-        Self(UnsafeCell::new(0))
-    }
-
-    fn write(&self) {
-        // SAFETY: reported if not.
-        self.0.with_mut(|desk| unsafe { *desk += 1 });
-    }
-
-    fn check(&self) {
-        // SAFETY: reported if not.
-        assert_eq!(self.0.with(|desk| unsafe { *desk }), 1, "the half has run once");
-    }
-}
-
 /// A kernel of two, of whom the first is to share.
 fn hungry() -> Arc<Kernel> {
     let kernel = Arc::new(Kernel::new(2));
@@ -77,52 +56,45 @@ fn hungry() -> Arc<Kernel> {
     kernel
 }
 
-/// Another thread, as the second worker.
-fn another(kernel: &Arc<Kernel>, looks: usize) -> thread::JoinHandle<()> {
-    let kernel = kernel.clone();
-    thread::spawn(move || {
-        kernel.work(1, |desk| {
-            for _ in 0..looks {
-                desk.work_once();
-            }
-        });
-    })
+/// The half has run.
+fn check(slate: &Slate) {
+    assert_eq!(slate.marks(), 1, "the half has run once");
 }
 
 fn back_or_stolen() {
     let kernel = hungry();
-    let other = another(&kernel, 1);
+    let other = worker(&kernel, 1, 1);
     kernel.work(0, |_| {
         let here = Agent::current();
         let token = Token::new();
-        let desk = Desk::new();
+        let slate = Slate::new();
         let (first, second) = token.run(|| {
             join(
                 || 1,
                 || {
-                    desk.write();
+                    slate.mark();
                     cover(if Agent::current() == here { "taken back" } else { "stolen" });
                     current().expect("it has the context of the join").id()
                 },
             )
         });
         assert_eq!((first, second), (1, token.id()));
-        desk.check();
+        check(&slate);
     });
     other.join().unwrap();
 }
 
 fn panics() {
     let kernel = hungry();
-    let other = another(&kernel, 1);
+    let other = worker(&kernel, 1, 1);
     kernel.work(0, |_| {
-        let desk = Desk::new();
+        let slate = Slate::new();
         let ran = Unseen::new(false);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             join(
                 || resume_unwind(Box::new("first")),
                 || {
-                    desk.write();
+                    slate.mark();
                     ran.with(|ran| *ran = true);
                     resume_unwind(Box::new("second"))
                 },
@@ -131,7 +103,7 @@ fn panics() {
         let panic = outcome.map(|((), ())| ()).expect_err("both panic");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"first"), "the first's panic is the one");
         if ran.with(|ran| *ran) {
-            desk.check();
+            check(&slate);
             cover("both");
         } else {
             cover("the first alone");
@@ -147,37 +119,35 @@ fn leapfrog() {
     let main = Agent::current();
     // Whether the first worker waits, so that it is to run nothing but what it waits for.
     let waiting = Unseen::new(false);
-    let other = thread::spawn({
+    let other = at_work(&kernel, 1, {
         let (kernel, waiting) = (kernel.clone(), waiting.clone());
-        move || {
-            kernel.work(1, |desk| {
-                if !desk.work_once() {
-                    return;
-                }
-                kernel.feed(1);
-                let stranger = || {
-                    let here = Agent::current() == main && waiting.with(|waiting| *waiting);
-                    assert!(!here, "a stranger was run by one who waits");
-                };
-                join(|| (), stranger);
-            });
+        move |desk| {
+            if !desk.work_once() {
+                return;
+            }
+            kernel.feed(1);
+            let stranger = || {
+                let here = Agent::current() == main && waiting.with(|waiting| *waiting);
+                assert!(!here, "a stranger was run by one who waits");
+            };
+            join(|| (), stranger);
         }
     });
     kernel.work(0, |_| {
-        let (mine, other) = (Desk::new(), Desk::new());
+        let (mine, other) = (Slate::new(), Slate::new());
         let half = || {
             let stolen = Agent::current() != main;
             waiting.with(|waiting| *waiting = stolen);
             let part = || {
-                other.write();
+                other.mark();
                 cover(if stolen && Agent::current() == main { "helped" } else { "alone" });
             };
-            join(|| mine.write(), part);
+            join(|| mine.mark(), part);
         };
         join(|| (), half);
         waiting.with(|waiting| *waiting = false);
-        mine.check();
-        other.check();
+        check(&mine);
+        check(&other);
     });
     other.join().unwrap();
 }

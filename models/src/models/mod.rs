@@ -11,6 +11,7 @@ pub mod declarations;
 pub mod deque;
 pub mod event;
 pub mod join;
+mod kernels;
 pub mod linearizability;
 pub mod lock;
 pub mod pool;
@@ -183,7 +184,9 @@ pub static ALL: &[Component] = &[
         package: "reweave-sched",
         models: &[trace::MODELS],
         waived: &[],
-        trusted: &["that what is recorded of a pool is in order by the system's clock, which stands still under the checkers"],
+        trusted: &[
+            "that what is recorded of a pool is in order by the system's clock, which stands still under the checkers",
+        ],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },
 ];

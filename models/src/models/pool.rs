@@ -9,10 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use reweave_core::promise;
 use reweave_core::sync::atomic::{AtomicU32, Ordering};
-use reweave_core::sync::{Arc, UnsafeCell, Unseen, thread};
+use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_sched::kernel::Kernel;
 use reweave_sched::{Failed, Pool, join, scope, spawn, spawn_async};
 
+use super::kernels::Slate;
 use crate::histories::Random;
 use crate::runner::choose;
 use crate::{Model, Run, Seeded, cover};
@@ -108,7 +109,7 @@ pub const MODELS: &[Model] = &[
         covers: &["join", "scope", "task", "future", "panic"],
         seeded: &[
             Seeded { bug: "task/end-silently", run: Run::shuttle_random(3_000), expect: "exceeded max_steps" },
-            Seeded { bug: "scope/leave-early", run: Run::shuttle_random(3_000), expect: "is worth" },
+            Seeded { bug: "scope/lose-panic", run: Run::shuttle_random(3_000), expect: "is worth" },
         ],
         body: random_trees,
     },
@@ -134,26 +135,17 @@ fn spawn_and_end() {
     cover("ended");
 }
 
-/// What a job writes at its end.
-struct End(UnsafeCell<bool>);
-
-// SAFETY: it is read by one who has found that the job has ended; the checkers report if it has not.
-unsafe impl Send for End {}
-// SAFETY: as above.
-unsafe impl Sync for End {}
-
 /// On a kernel: a job that runs another, while somebody asks whether all is done.
 fn quiet() {
     let kernel = Arc::new(Kernel::new(2));
-    let end = Arc::new(End(UnsafeCell::new(false)));
+    let end = Slate::new();
     let root = end.clone();
     kernel
         .handle()
         .spawn(move || {
             // Ends before the task that has started it, so that as many have ended as were queued before it.
             scope(|s| s.spawn(|| {}));
-            // SAFETY: see `End`.
-            root.0.with_mut(|end| unsafe { *end = true });
+            root.mark();
         })
         .detach();
     let other = thread::spawn({
@@ -162,8 +154,7 @@ fn quiet() {
             if !kernel.close_if_done() {
                 return cover("busy");
             }
-            // SAFETY: see `End`.
-            assert!(end.0.with(|end| unsafe { *end }), "the pool was quiet before all had ended");
+            assert_eq!(end.marks(), 1, "the pool was quiet before all had ended");
             cover("quiet");
         }
     });

@@ -6,10 +6,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use reweave_core::context::Agent;
-use reweave_core::sync::{Arc, UnsafeCell, thread};
+use reweave_core::promise;
+use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_sched::kernel::Kernel;
 use reweave_sched::scope;
 
+use super::kernels::{Slate, at_work, look, work_off};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of scopes.
@@ -22,7 +24,7 @@ pub const MODELS: &[Model] = &[
         seeded: &[
             Seeded { bug: "scope/leave-early", run: Run::loom_bounded(2), expect: "Causality violation" },
             Seeded { bug: "scope/touch-after-end", run: Run::loom_bounded(2), expect: "Causality violation" },
-            Seeded { bug: "scope/keep-credit", run: Run::loom_bounded(2), expect: "deadlock" },
+            Seeded { bug: "scope/rest-with-credit", run: Run::loom_bounded(2), expect: "deadlock" },
         ],
         body: one_job,
     },
@@ -39,92 +41,116 @@ pub const MODELS: &[Model] = &[
         property: "a job's panic goes on behind the scope, when all its jobs have ended",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran here", "ran there"],
-        seeded: &[Seeded { bug: "scope/leave-early", run: Run::shuttle_pct(3, 5_000), expect: "a job has panicked" }],
+        seeded: &[
+            Seeded { bug: "scope/lose-panic", run: Run::loom_bounded(1), expect: "a job's panic did not come out" },
+            Seeded {
+                bug: "scope/lose-panic",
+                run: Run::shuttle_pct(3, 5_000),
+                expect: "a job's panic did not come out",
+            },
+        ],
         body: panic_of_a_job,
+    },
+    Model {
+        name: "job-of-another-scope",
+        property: "a scope ends although a worker that ran a job of it is blocked in a job of another",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 5_000)],
+        covers: &["one after the other", "not both"],
+        seeded: &[
+            Seeded { bug: "scope/keep-credit", run: Run::loom_bounded(1), expect: "deadlock" },
+            Seeded { bug: "scope/keep-credit", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: job_of_another_scope,
     },
 ];
 
-/// What jobs write. It outlives the scope, so that a job that does, too, is reported and nothing worse.
-#[derive(Clone)]
-struct Desk(Arc<Watched>);
+/// A job has come this far.
+fn mark(slate: &Slate, here: Agent) {
+    slate.mark();
+    cover(if Agent::current() == here { "ran here" } else { "ran there" });
+}
 
-struct Watched(UnsafeCell<u32>);
+/// Behind the scope.
+fn check(slate: &Slate) {
+    assert_eq!(slate.marks(), 1, "the scope was left before its job had ended");
+}
 
-// SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
-unsafe impl Send for Watched {}
-// SAFETY: as above.
-unsafe impl Sync for Watched {}
-
-impl Desk {
-    fn new() -> Self {
-        Self(Arc::new(Watched(UnsafeCell::new(0))))
-    }
-
-    fn write(&self, here: Agent) {
-        // SAFETY: reported if not.
-        self.0.0.with_mut(|desk| unsafe { *desk += 1 });
-        cover(if Agent::current() == here { "ran here" } else { "ran there" });
-    }
-
-    fn check(&self) {
-        // SAFETY: reported if not.
-        assert_eq!(self.0.0.with(|desk| unsafe { *desk }), 1, "the scope was left before its job had ended");
-    }
+/// A thread that is the second worker, and looks for a job so often.
+fn another(kernel: &Arc<Kernel>, looks: usize) -> thread::JoinHandle<()> {
+    at_work(kernel, 1, move |desk| {
+        look(desk, looks);
+        // What it has made itself is not left behind, and no credit.
+        work_off(desk);
+    })
 }
 
 /// Runs `body` as one worker while another looks for jobs.
 fn beside_another(looks: usize, body: impl FnOnce(Agent)) {
     let kernel = Arc::new(Kernel::new(2));
-    let other = thread::spawn({
-        let kernel = kernel.clone();
-        move || {
-            kernel.work(1, |desk| {
-                for _ in 0..looks {
-                    desk.work_once();
-                }
-                // What it has made itself is not left behind.
-                while desk.work_once() {}
-            });
-        }
-    });
+    let other = another(&kernel, looks);
     kernel.work(0, |_| body(Agent::current()));
     other.join().unwrap();
 }
 
 fn one_job() {
-    let desk = Desk::new();
+    let slate = Slate::new();
     beside_another(1, |here| {
         scope(|s| {
-            let desk = desk.clone();
-            s.spawn(move || desk.write(here));
+            let slate = slate.clone();
+            s.spawn(move || mark(&slate, here));
         });
-        desk.check();
+        check(&slate);
     });
 }
 
 fn job_of_a_job() {
-    let desk = Desk::new();
+    let slate = Slate::new();
     beside_another(2, |here| {
         scope(|s| {
-            let desk = desk.clone();
-            s.spawn(move || s.spawn(move || desk.write(here)));
+            let slate = slate.clone();
+            s.spawn(move || s.spawn(move || mark(&slate, here)));
         });
-        desk.check();
+        check(&slate);
     });
 }
 
 fn panic_of_a_job() {
-    let desk = Desk::new();
+    let slate = Slate::new();
     beside_another(2, |here| {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             scope(|s| {
-                let desk = desk.clone();
+                let slate = slate.clone();
                 s.spawn(|| resume_unwind(Box::new("on purpose")));
-                s.spawn(move || desk.write(here));
+                s.spawn(move || mark(&slate, here));
             });
         }));
-        let panic = outcome.expect_err("a job has panicked");
+        let panic = outcome.expect_err("a job's panic did not come out");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
-        desk.check();
+        check(&slate);
+    });
+}
+
+/// The second worker may run the inner scope's job, and then the outer's, which waits until the inner has ended.
+fn job_of_another_scope() {
+    let kernel = Arc::new(Kernel::new(2));
+    kernel.work(0, |_| {
+        let here = Agent::current();
+        let (promise, eventual) = promise::pair::<(), ()>();
+        let (inner_ran, outer_ran) = (Unseen::new(here), Unseen::new(here));
+        let mut other = None;
+        scope(|outer| {
+            scope(|inner| {
+                inner.spawn(|| inner_ran.with(|agent| *agent = Agent::current()));
+                outer.spawn(|| {
+                    outer_ran.with(|agent| *agent = Agent::current());
+                    eventual.wait().expect("the inner scope ends");
+                });
+                other = Some(another(&kernel, 2));
+            });
+            promise.fulfil(());
+        });
+        let there = [inner_ran, outer_ran].map(|agent| agent.with(|agent| *agent) != here);
+        cover(if there == [true, true] { "one after the other" } else { "not both" });
+        other.expect("started within").join().unwrap();
     });
 }

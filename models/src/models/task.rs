@@ -9,10 +9,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use reweave_core::sync::atomic::{AtomicBool, Ordering};
-use reweave_core::sync::{Arc, UnsafeCell, Unseen, thread};
-use reweave_sched::kernel::{Desk, Kernel};
+use reweave_core::sync::{Arc, Unseen, thread};
+use reweave_sched::kernel::Kernel;
 use reweave_sched::{Failed, Task};
 
+use super::kernels::{Slate, work_off, worker};
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of tasks.
@@ -63,8 +64,8 @@ pub const MODELS: &[Model] = &[
         runs: &[Run::loom(), Run::shuttle_pct(3, 5_000)],
         covers: &["ran", "did not run"],
         seeded: &[
-            Seeded { bug: "task/begin-twice", run: Run::loom_bounded(2), expect: "panicked" },
-            Seeded { bug: "task/begin-twice", run: Run::shuttle_pct(3, 5_000), expect: "panicked" },
+            Seeded { bug: "task/begin-twice", run: Run::loom_bounded(2), expect: "Causality violation" },
+            Seeded { bug: "task/begin-twice", run: Run::shuttle_pct(3, 5_000), expect: "has a body" },
         ],
         body: cancel_against_begin,
     },
@@ -88,49 +89,6 @@ pub const MODELS: &[Model] = &[
         body: drop_against_end,
     },
 ];
-
-/// What a task writes and whoever learns of its end reads.
-#[derive(Clone)]
-struct Slate(Arc<Watched>);
-
-struct Watched(UnsafeCell<u32>);
-
-// SAFETY: the models check that its accesses are ordered; the checkers report where they are not.
-unsafe impl Send for Watched {}
-// SAFETY: as above.
-unsafe impl Sync for Watched {}
-
-impl Slate {
-    fn new() -> Self {
-        Self(Arc::new(Watched(UnsafeCell::new(0))))
-    }
-
-    fn write(&self) {
-        // SAFETY: reported if not.
-        self.0.0.with_mut(|slate| unsafe { *slate += 1 });
-    }
-
-    fn read(&self) -> u32 {
-        // SAFETY: reported if not.
-        self.0.0.with(|slate| unsafe { *slate })
-    }
-}
-
-/// A thread that is this worker and looks for a job so often.
-fn worker(kernel: &Arc<Kernel>, index: usize, looks: usize) -> thread::JoinHandle<()> {
-    let kernel = kernel.clone();
-    thread::spawn(move || {
-        kernel.work(index, |desk| {
-            for _ in 0..looks {
-                desk.work_once();
-            }
-        });
-    })
-}
-
-fn work_off(desk: &Desk<'_>) {
-    while desk.work_once() {}
-}
 
 fn wake_against_run() {
     let kernel = Kernel::new(1);
@@ -175,7 +133,7 @@ fn end_against_await() {
     let outer = kernel.work(0, |desk| {
         let inner = kernel.handle().spawn({
             let slate = slate.clone();
-            move || slate.write()
+            move || slate.mark()
         });
         let outer = kernel.handle().spawn_async({
             let (slate, waited) = (slate.clone(), waited.clone());
@@ -183,7 +141,7 @@ fn end_against_await() {
                 let ended = inner.is_ended();
                 waited.with(|waited| *waited = !ended);
                 inner.await.unwrap();
-                slate.read()
+                slate.marks()
             }
         });
         // It steals the oldest, which is the inner.
@@ -229,11 +187,11 @@ fn end_against_join() {
     let slate = Slate::new();
     let task = kernel.handle().spawn({
         let slate = slate.clone();
-        move || slate.write()
+        move || slate.mark()
     });
     let other = worker(&kernel, 0, 1);
     task.join().unwrap();
-    assert_eq!(slate.read(), 1);
+    assert_eq!(slate.marks(), 1);
     cover("joined");
     other.join().unwrap();
 }
@@ -243,7 +201,7 @@ fn cancel_against_begin() {
     let slate = Slate::new();
     let task = kernel.handle().spawn({
         let slate = slate.clone();
-        move || slate.write()
+        move || slate.mark()
     });
     let other = worker(&kernel, 0, 1);
     task.cancel("not needed");
@@ -251,7 +209,7 @@ fn cancel_against_begin() {
     match result_of(task).expect("it was taken out of the queue") {
         Ok(()) => cover("ran"),
         Err(Failed::Cancelled(_)) => {
-            assert_eq!(slate.read(), 0, "it was cancelled, and ran");
+            assert_eq!(slate.marks(), 0, "it was cancelled, and ran");
             cover("did not run");
         }
         Err(failed) => panic!("it ended with {failed}"),
@@ -284,7 +242,7 @@ fn drop_against_end() {
     struct Output(Slate, Unseen<bool>);
     impl Drop for Output {
         fn drop(&mut self) {
-            self.0.write();
+            self.0.mark();
             cover(if self.1.with(|here| *here) { "freed here" } else { "freed there" });
         }
     }
@@ -294,7 +252,7 @@ fn drop_against_end() {
     let task = kernel.handle().spawn({
         let output = Output(slate.clone(), dropping.clone());
         move || {
-            output.0.write();
+            output.0.mark();
             output
         }
     });
@@ -303,5 +261,5 @@ fn drop_against_end() {
     drop(task);
     dropping.with(|here| *here = false);
     other.join().unwrap();
-    assert_eq!(slate.read(), 2, "it ran, and its output was dropped once");
+    assert_eq!(slate.marks(), 2, "it ran, and its output was dropped once");
 }

@@ -182,10 +182,15 @@ fn pool() {
         let begins = |what: &What| matches!(what, What::Begin(unit) if unit.kind == kind);
         count(&trace, begins)
     };
-    assert_eq!((begun(Kind::Installed), begun(Kind::Job), begun(Kind::Closure)), (1, 2, 2), "what was run, in the trace");
+    assert_eq!(
+        (begun(Kind::Installed), begun(Kind::Job), begun(Kind::Closure)),
+        (1, 2, 2),
+        "what was run, in the trace"
+    );
     let made = count(&trace, |what| matches!(what, What::Spawn(unit) if unit.kind != Kind::Half));
     assert_eq!(made, 5, "what was made, in the trace");
-    let busy = trace.tracks.iter().filter(|track| track.events.iter().any(|event| matches!(event.what, What::Begin(_))));
+    let busy =
+        trace.tracks.iter().filter(|track| track.events.iter().any(|event| matches!(event.what, What::Begin(_))));
     cover(if busy.count() == 1 { "all on one track" } else { "on two tracks" });
 }
 

@@ -7,6 +7,7 @@ use std::{fmt, io};
 use reweave_core::sync::{MODELLED, thread};
 
 use super::Pool;
+use crate::agenda::Policy;
 
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
@@ -36,6 +37,7 @@ pub struct Builder {
     pub(crate) keep_alive: Duration,
     pub(crate) trace: Option<usize>,
     spare: usize,
+    pub(crate) policy: Policy,
 }
 
 impl Default for Builder {
@@ -48,6 +50,7 @@ impl Default for Builder {
             keep_alive: Duration::from_secs(1),
             trace: None,
             spare: SPARE,
+            policy: Policy::new(),
         }
     }
 }
@@ -94,6 +97,12 @@ impl Builder {
     /// What the thread of this worker is called.
     pub(crate) fn thread_name(&self, index: usize) -> String {
         format!("{}-{index}", self.name)
+    }
+
+    /// What its tasks must keep to; nothing, if nothing is said.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Starts the threads.

@@ -15,10 +15,14 @@
 //! | `builder` | what a pool is made of |
 //! | `crew` | how many threads there are, and how many of them are blocked |
 //! | `install` | running something in a pool, from outside |
+//! | `policy` | what its tasks must keep to, and how that is changed |
+//! | `roots` | cancelling all tasks |
 
 mod builder;
 mod crew;
 mod install;
+mod policy;
+mod roots;
 
 use std::fmt;
 use std::io;
@@ -26,22 +30,24 @@ use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
 use std::time::Instant;
 
-use reweave_core::cancel::Token;
 use reweave_core::context::{Agent, Context, Hook};
 use reweave_core::seeded;
-use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Lazy, Mutex, thread};
 use reweave_core::time::Clock;
 
+use crate::agenda::Agenda;
 use crate::door::{Arrival, Door};
 use crate::injector::Injector;
 use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
+use crate::task::Table;
 use crate::trace::{Pen, Recorder, Untraced};
 use crate::worker::Worker;
 
 use crew::{Compensation, Crew};
+use roots::Roots;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
@@ -58,8 +64,14 @@ pub(crate) struct Shared {
     table: Box<[AtomicPtr<Worker>]>,
     made: AtomicUsize,
     pub(crate) sleep: Sleep,
-    door: Door,
+    pub(crate) door: Door,
     pub(crate) inject: Injector,
+    /// Tasks that wait for their turn.
+    pub(crate) agenda: Agenda,
+    /// Entries that will not be run.
+    pub(crate) withdrawn: AtomicU64,
+    /// The account of tasks.
+    pub(crate) table_of_tasks: Table,
     crew: Crew,
     seats: Mutex<Seats>,
     /// No more will come from outside: threads end when all is done.
@@ -69,8 +81,8 @@ pub(crate) struct Shared {
     started: Instant,
     /// Who records what it does, if it is built for that.
     pub(crate) recorder: Option<Recorder>,
-    /// The token above those of all tasks that have no other above them.
-    pub(crate) root: Token,
+    /// The tokens that cancel all tasks.
+    pub(crate) roots: Roots,
 }
 
 /// The places of workers that no thread has, and the threads.
@@ -137,6 +149,8 @@ impl Pool {
             threads,
             blocked,
             injected: self.0.inject.len(),
+            waiting: self.0.agenda.waiting(),
+            tasks: self.task_stats(),
         }
     }
 
@@ -191,13 +205,16 @@ impl Shared {
             sleep: Sleep::new(settings.threads / 2),
             door: Door::new(),
             inject: Injector::new(),
+            agenda: Agenda::new(settings.policy.clone()),
+            withdrawn: AtomicU64::new(0),
+            table_of_tasks: Table::new(settings.policy.observed),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
             closing: AtomicBool::new(false),
             over: AtomicBool::new(false),
             started: Clock::real().now(),
             recorder: settings.trace.map(|events| Recorder::new(&settings.name, events)),
-            root: Token::new(),
+            roots: Roots::new(),
             settings,
         }
     }
@@ -269,6 +286,11 @@ impl Shared {
         unsafe { worker.as_ref() }
     }
 
+    /// When the pool was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Nanoseconds since the pool was started; never 0.
     pub(crate) fn now(&self) -> u64 {
         (Clock::real().now() - self.started).as_nanos() as u64 + 1
@@ -281,7 +303,9 @@ impl Shared {
 
     /// Whether a job waits anywhere.
     pub(crate) fn has_work(&self) -> bool {
-        !self.inject.is_empty() || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
+        !self.inject.is_empty()
+            || self.agenda.ready() > 0
+            || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
     }
 
     /// Whether a job waits and there are fewer at work than there should be.
@@ -323,7 +347,8 @@ impl Shared {
     /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
     /// the same, they were so at the moment between.
     fn is_quiet(&self, from_outside: u64) -> bool {
-        let ended = || self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
+        let withdrawn = || self.withdrawn.load(Ordering::Acquire);
+        let ended = || withdrawn() + self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
         let queued = || self.workers().map(|worker| worker.counters.queued.get()).sum::<u64>();
         if seeded("pool/count-queued-first") {
             let queued = queued();

@@ -45,8 +45,10 @@ use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Mutex, UnsafeCell};
 
-use super::waker::{Reference, as_current};
+use super::card::Card;
+use super::waker::{Reference, as_current, with_current};
 use super::{Failed, State};
+use crate::agenda::Seat;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::Shared;
@@ -65,6 +67,17 @@ const PANICKED: usize = 64;
 const AWAITED: usize = 128;
 /// Its token wakes it: see `Head::token`.
 const TIED: usize = 256;
+/// It has a token of its own.
+const OWNS: usize = 512;
+
+/// The body has been taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Begun {
+    /// For the first time.
+    First,
+    /// To go on after it was suspended.
+    Again,
+}
 
 /// How a task ended, for its state.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +102,15 @@ pub(super) struct Vtable {
     pub(super) is_closure: bool,
 }
 
+/// The token of a task.
+struct Own {
+    token: Token,
+    /// What wakes a future when it is cancelled.
+    wakes: Option<Callback>,
+    /// What cancels it with all tasks of the pool, where the token above it belongs to others.
+    _falls: Option<Callback>,
+}
+
 /// The first field of a record. See the [module](self).
 #[repr(C)]
 pub(super) struct Head {
@@ -97,14 +119,18 @@ pub(super) struct Head {
     state: AtomicUsize,
     references: AtomicUsize,
     pool: Arc<Shared>,
+    /// What else is known of it; of most tasks nothing.
+    card: Option<Arc<Card>>,
+    /// How often all tasks of the pool had been cancelled when it was made.
+    era: usize,
     /// Those who wait for the end.
     pub(super) waiters: WaitList,
     /// What surrounds it but for its own token.
     around: Context,
     /// Who awaits the handle.
     joiner: UnsafeCell<Option<Waker>>,
-    /// Its own token, made when somebody asks, and what wakes a future when that is cancelled.
-    token: Mutex<Option<(Token, Option<Callback>)>>,
+    /// Its own token, made when somebody asks, and what ties it.
+    token: Mutex<Option<Own>>,
     /// Of a closure that runs: the agent that runs it.
     runner: AtomicU32,
 }
@@ -116,14 +142,16 @@ unsafe impl Sync for Head {}
 
 impl Head {
     /// Two references: for the handle and the first entry.
-    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable) -> Self {
+    pub(super) fn new(pool: Arc<Shared>, vtable: &'static Vtable, card: Option<Arc<Card>>) -> Self {
         Self {
+            era: pool.roots.era(),
             // SAFETY: the head is the first field of its record, and the job of the head.
             job: unsafe { Job::new(run_entry) },
             vtable,
             state: AtomicUsize::new(QUEUED),
             references: AtomicUsize::new(2),
             pool,
+            card,
             waiters: WaitList::new(),
             around: Context::handed_on(),
             joiner: UnsafeCell::new(None),
@@ -132,15 +160,11 @@ impl Head {
         }
     }
 
-    /// What it is in a trace.
+    /// What it is in a trace. Every task of a pool with a recorder has a card.
     fn traced(&self) -> Unit {
         let kind = if self.vtable.is_closure { Kind::Closure } else { Kind::Poll };
-        Unit::of(kind, std::ptr::from_ref(self).addr() as u64)
-    }
-
-    /// It is about to be queued for the first time.
-    pub(super) fn note_spawn(&self) {
-        trace::note(&self.pool, || What::Spawn(self.traced()));
+        let card = self.card.as_ref();
+        Unit { kind, id: card.map_or(0, |card| card.id.get()), name: card.and_then(|card| card.named) }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -159,16 +183,38 @@ impl Head {
         }
     }
 
+    pub(super) fn pool(&self) -> &Arc<Shared> {
+        &self.pool
+    }
+
+    pub(super) fn card(&self) -> Option<&Arc<Card>> {
+        self.card.as_ref()
+    }
+
+    /// Its place in the pool's agenda, if it has to wait for its turn.
+    fn seat(&self) -> Option<&Seat> {
+        self.card.as_ref()?.seat.as_ref()
+    }
+
     /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
     pub(super) fn token(&self) -> Token {
         let made = {
-            let mut token = self.token.lock();
-            if let Some((token, _)) = &*token {
-                return token.clone();
+            let mut own = self.token.lock();
+            if let Some(own) = &*own {
+                return own.token.clone();
             }
-            let made = self.around.cancel.as_ref().unwrap_or(&self.pool.root).child();
-            *token = Some((made.clone(), None));
-            made
+            let root = self.pool.roots.token(self.era);
+            let token = self.around.cancel.as_ref().unwrap_or(&root).child();
+            let falls = self.around.cancel.is_some().then(|| {
+                let token = token.clone();
+                root.on_cancel(move |cancelled| {
+                    token.cancel(cancelled.reason.clone());
+                })
+            });
+            *own = Some(Own { token: token.clone(), wakes: None, _falls: falls });
+            // Before anybody can cancel it by this token: see `cancelled`.
+            self.state.fetch_or(OWNS, Ordering::AcqRel);
+            token
         };
         if !self.vtable.is_closure {
             self.tie(&made);
@@ -181,28 +227,28 @@ impl Head {
         let this = Reference::new(self);
         // Outside the lock: should the token be cancelled already, this wakes the task here; and if its pool has ended, ends it.
         let tie = token.on_cancel(move |_| this.wake());
-        let mut made = self.token.lock();
+        let mut own = self.token.lock();
         if self.state.fetch_or(TIED, Ordering::AcqRel) & ENDED == 0 {
-            made.as_mut().expect("made by the caller").1 = Some(tie);
+            own.as_mut().expect("made by the caller").wakes = Some(tie);
             return;
         }
         // `end` has not seen the tie, which would keep the record for ever. Dropped outside the lock, as there.
-        drop(made);
+        drop(own);
         drop(tie);
     }
 
-    /// Why it is cancelled, if somebody has cancelled it, or what is above it.
+    /// Why it is cancelled, if somebody has cancelled it, or what is above it. A few loads, if it has no token of its own: most tasks never do.
     pub(super) fn cancelled(&self) -> Option<Cancelled> {
-        match &*self.token.lock() {
-            Some((token, _)) => token.reason(),
-            None => self.around.cancel.as_ref().unwrap_or(&self.pool.root).reason(),
+        if self.state.load(Ordering::Acquire) & OWNS != 0 {
+            return self.token.lock().as_ref().and_then(|own| own.token.reason());
         }
+        let above = self.around.cancel.as_ref().and_then(Token::reason);
+        above.or_else(|| self.pool.roots.cancelled(self.era))
     }
 
-    /// A future is about to suspend without listening to its token: sees to it that a cancellation wakes it. What is above it
-    /// has no say over a task that nobody else surrounds, until the pool ends.
+    /// A future is about to suspend: sees to it that a cancellation wakes it, its own, or that of all tasks.
     pub(super) fn listen(&self) -> &Self {
-        if self.around.cancel.is_some() && self.state.load(Ordering::Relaxed) & TIED == 0 {
+        if self.state.load(Ordering::Relaxed) & TIED == 0 && !seeded("task/deaf-to-all") {
             drop(self.token());
         }
         self
@@ -251,24 +297,30 @@ impl Head {
     }
 
     /// Takes the body of a queued task; not of one that was begun, if `only_first`.
-    fn begin(&self, only_first: bool) -> bool {
+    fn begin(&self, only_first: bool) -> Option<Begun> {
         let begun = |state: usize| (state & !QUEUED) | RUNNING | BEGUN;
         let may = |state: usize| state & (QUEUED | RUNNING | ENDED) == QUEUED && !(only_first && state & BEGUN != 0);
-        if seeded("task/begin-twice") {
-            return self.update(|state| (state & ENDED == 0).then(|| begun(state))).is_ok();
-        }
-        self.update(|state| may(state).then(|| begun(state))).is_ok()
+        let before = if seeded("task/begin-twice") {
+            self.update(|state| (state & ENDED == 0).then(|| begun(state)))
+        } else {
+            self.update(|state| may(state).then(|| begun(state)))
+        };
+        let first = |before| if before & BEGUN == 0 { Begun::First } else { Begun::Again };
+        before.ok().map(first)
     }
 
     /// The output has been written: tells those who wait. By the owner of the body, with a reference of its own.
     pub(super) fn end(&self, how: How) {
-        let how = match how {
+        let flags = match how {
             How::Completed => ENDED,
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
+        if let Some(card) = &self.card {
+            self.leave_books(card, how);
+        }
         // Release publishes the output; acquire takes over the waker.
-        let before = self.state.fetch_or(how, Ordering::AcqRel);
+        let before = self.state.fetch_or(flags, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
         if before & AWAITED != 0 && !seeded("task/end-silently") {
             // SAFETY: ours (invariant 4).
@@ -278,9 +330,32 @@ impl Head {
         }
         if before & TIED != 0 {
             // Outside the lock, which whoever cancels may want.
-            let tie = self.token.lock().as_mut().and_then(|(_, tie)| tie.take());
+            let tie = self.token.lock().as_mut().and_then(|own| own.wakes.take());
             drop(tie);
         }
+    }
+
+    /// It is about to be found ended: the agenda lets others begin, the account has it among those that have ended, its alarm is off.
+    #[cold]
+    fn leave_books(&self, card: &Arc<Card>, how: How) {
+        let pool = &self.pool;
+        card.ends(pool.now());
+        if let Some(entry) = card.seat.as_ref().and_then(|seat| pool.leave_agenda(seat)) {
+            // SAFETY: its reference; the caller has another.
+            unsafe { Self::release(entry.address().cast()) };
+            pool.withdraw();
+        }
+        if card.observed {
+            let state = match how {
+                How::Completed => State::Completed,
+                How::Cancelled => State::Cancelled,
+                How::Panicked => State::Failed,
+            };
+            pool.table_of_tasks.retire(|| card.info(pool.started(), state), card.id, how);
+        }
+        // Outside the lock: the clock may want it.
+        let alarm = card.alarm.lock().take();
+        drop(alarm);
     }
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
@@ -351,6 +426,20 @@ impl Head {
         }
     }
 
+    /// Has it wait for its turn, if it has to, in a place that was `reserved` or in any; else enters it in a queue. The entry takes over a reference of
+    /// the caller's.
+    pub(super) fn start(this: NonNull<Self>, reserved: bool) {
+        // SAFETY: the caller's reference.
+        let head = unsafe { this.as_ref() };
+        trace::note(&head.pool, || What::Spawn(head.traced()));
+        let Some(seat) = head.seat() else { return Self::submit(this, Arrival::New) };
+        // Its own handle: once the job is in, the task may end, and its pool with it.
+        let pool = head.pool.clone();
+        // SAFETY: the entry's reference keeps it, until it is run.
+        let entry = unsafe { JobRef::new(this.cast()) };
+        pool.come(entry, seat, reserved);
+    }
+
     /// Enters it behind all others, with a reference of its own. By the worker that runs it.
     pub(super) fn submit_last(this: NonNull<Self>) {
         // SAFETY: whoever runs the task has a reference.
@@ -365,7 +454,7 @@ impl Head {
     }
 
     /// The worker that this thread is, if it is one of this pool.
-    fn worker_of(pool: &Shared) -> Option<&Worker> {
+    pub(super) fn worker_of(pool: &Shared) -> Option<&Worker> {
         Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool))
     }
 
@@ -373,43 +462,88 @@ impl Head {
     pub(super) fn run_inline(this: NonNull<Self>) {
         // SAFETY: the caller has a reference.
         let head = unsafe { this.as_ref() };
-        if let Some(worker) = Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure && head.begin(true)) {
+        let Some(worker) = Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure) else { return };
+        let begun = match head.seat() {
+            None => head.begin(true),
+            Some(seat) => head.begin_in_place(seat),
+        };
+        let Some(begun) = begun else { return };
+        if head.seat().is_none() {
             // SAFETY: not run, only compared with.
             let entry = unsafe { JobRef::new(this.cast()) };
             if worker.take_newest(&entry).is_some() {
                 // SAFETY: the entry's reference; the handle has another.
                 unsafe { Self::release(this) };
             }
-            Self::run(this);
         }
+        Self::run(this, begun);
+    }
+
+    /// Takes the body, if that has not begun and the limits of the pool's agenda allow it to be run on this stack.
+    fn begin_in_place(&self, seat: &Seat) -> Option<Begun> {
+        let (may, entry) = with_current(|waits| {
+            let waits = waits.filter(|waits| Arc::ptr_eq(&waits.pool, &self.pool));
+            self.pool.begin_in_place(seat, waits.and_then(Self::seat))
+        });
+        if let Some(entry) = entry {
+            // SAFETY: its reference; the caller has another.
+            unsafe { Self::release(entry.address().cast()) };
+            self.pool.withdraw();
+        }
+        if may { self.begin(true) } else { None }
     }
 
     /// Runs it. The caller has begun it and has a reference.
-    fn run(this: NonNull<Self>) {
+    fn run(this: NonNull<Self>, begun: Begun) {
         // SAFETY: by the contract.
         let head = unsafe { this.as_ref() };
-        match head.cancelled_before_it_began() {
+        match head.cancelled_before(begun) {
             // SAFETY: the body is ours.
             Some(cancelled) => unsafe { (head.vtable.abandon)(this, cancelled) },
             None => {
+                if begun == Begun::First
+                    && let Some(card) = &head.card
+                {
+                    head.starts(card);
+                }
                 if head.vtable.is_closure {
                     head.runner.store(Agent::current().number(), Ordering::Relaxed);
                 }
                 #[cfg(feature = "tracing")]
-                let _span = trace::enter_task(Worker::current(), head.traced(), None);
-                trace::run(Worker::current(), || head.traced(), || {
-                    Context::enter_lazily(head, || {
-                        // SAFETY: the body is ours. It does not unwind.
-                        as_current(this, || unsafe { (head.vtable.run)(this) });
-                    });
-                });
+                let _span = trace::enter_task(
+                    Worker::current(),
+                    head.traced(),
+                    head.card.as_deref().and_then(|card| card.name.as_ref()),
+                );
+                trace::run(
+                    Worker::current(),
+                    || head.traced(),
+                    || {
+                        Context::enter_lazily(head, || {
+                            // SAFETY: the body is ours. It does not unwind.
+                            as_current(this, || unsafe { (head.vtable.run)(this) });
+                        });
+                    },
+                );
             }
         }
     }
 
-    /// Looked at without making a token: most tasks never have one.
-    fn cancelled_before_it_began(&self) -> Option<Cancelled> {
-        self.vtable.is_closure.then(|| self.cancelled()).flatten()
+    /// It is about to run for the first time: notes the time, and sets its alarm.
+    #[cold]
+    fn starts(&self, card: &Arc<Card>) {
+        card.starts(self.pool.now());
+        if let Some(timeout) = card.timeout {
+            let this = Reference::new(self);
+            let limit = self.around.clock.run(|| Token::with_timeout(timeout));
+            let alarm = limit.on_cancel(move |_| this.expire(timeout));
+            *card.alarm.lock() = Some((limit, alarm));
+        }
+    }
+
+    /// Why it never begins, if it was cancelled before. One that has begun hears of it from what it waits for.
+    fn cancelled_before(&self, begun: Begun) -> Option<Cancelled> {
+        if begun == Begun::First { self.cancelled() } else { None }
     }
 
     /// Cancels it, unless it has ended.
@@ -420,7 +554,7 @@ impl Head {
             return false;
         }
         let first = head.token().cancel(reason);
-        if head.begin(true) {
+        if head.begin(true).is_some() {
             let cancelled = head.cancelled().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
@@ -446,9 +580,9 @@ unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
     let this: NonNull<Head> = job.cast();
     // SAFETY: the entry's reference.
     let head = unsafe { this.as_ref() };
-    if head.begin(false) {
+    if let Some(begun) = head.begin(false) {
         if worker.is_some() {
-            Head::run(this);
+            Head::run(this, begun);
         } else {
             let token = head.token();
             token.cancel("its pool has ended");
@@ -465,7 +599,8 @@ impl Lazily for Head {
     fn context(&self) -> Context {
         let handed_on = HandedOn::Given(self.around.cancel.clone());
         let hook = Worker::current().map(Worker::hook);
-        Context { cancel: Some(self.token()), handed_on, hook, ..self.around.clone() }
+        let task = self.card.as_ref().and_then(|card| card.name.clone());
+        Context { cancel: Some(self.token()), handed_on, hook, task, ..self.around.clone() }
     }
 
     fn handed_on(&self) -> Context {

@@ -16,14 +16,20 @@
 //!
 //! | module | concept |
 //! |---|---|
+//! | `options` | a task to be: name, priority, class, limit of time |
 //! | `head` | the state of a task, and who may do what with it |
 //! | `record` | a task as a whole: what is run, and what came of it |
+//! | `card` | what else is known of a task |
+//! | `table` | the account that a pool keeps of its tasks |
 //! | `waker` | what refers to a task from outside |
 //! | `end` | waiting for the end |
 
+mod card;
 mod end;
 mod head;
+mod options;
 mod record;
+mod table;
 mod waker;
 
 use std::any::Any;
@@ -34,18 +40,21 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use reweave_core::Reason;
-use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::cancel::{Cancelled, How, Token};
 use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
 
-use crate::door::Arrival;
 use crate::pool::{Pool, Shared};
 use crate::worker::Worker;
 
 use head::Head;
 use record::{Closure, Polled, Record};
 
+pub use card::{TaskId, TaskInfo};
 pub use end::{End, Joining};
+pub use options::{Full, Options};
+pub(crate) use table::Table;
+pub use table::TaskStats;
 
 /// Starts a closure as a task.
 ///
@@ -113,6 +122,10 @@ impl Handle {
     pub(crate) fn of(pool: Arc<Shared>) -> Self {
         Self(pool)
     }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
 }
 
 impl Handle {
@@ -141,12 +154,19 @@ fn here() -> Arc<Shared> {
     }
 }
 
+/// Starts a task of which nothing was said.
 fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> Task<T> {
-    let head = Record::make(pool, body);
-    // SAFETY: the handle's reference.
-    unsafe { head.as_ref() }.note_spawn();
-    Head::submit(head, Arrival::New);
+    if pool.describes_all() {
+        return Options::of(pool).start(body);
+    }
+    let head = Record::make(pool, body, None);
+    Head::start(head, false);
     Task { head, _output: PhantomData }
+}
+
+/// The number of the task that this thread runs, if it runs one that has a number: see [`Task::id`].
+pub fn current() -> Option<TaskId> {
+    waker::with_current(|current| current.and_then(Head::card).map(|card| card.id))
 }
 
 /// A task that was started, and its result, once: see the [module](self).
@@ -240,6 +260,22 @@ impl<T> Task<T> {
     pub fn state(&self) -> State {
         self.head().state()
     }
+
+    /// Its number. Those tasks have one that were [described](Options), and all tasks of a pool that has a [`Policy`](crate::Policy).
+    pub fn id(&self) -> Option<TaskId> {
+        self.head().card().map(|card| card.id)
+    }
+
+    /// Its name, if it was given one.
+    pub fn name(&self) -> Option<&Reason> {
+        self.head().card().and_then(|card| card.name.as_ref())
+    }
+
+    /// All that is known of it, if it has a [number](Self::id).
+    pub fn info(&self) -> Option<TaskInfo> {
+        let head = self.head();
+        head.card().map(|card| card.info(head.pool().started(), head.state()))
+    }
 }
 
 impl<T> Drop for Task<T> {
@@ -284,6 +320,11 @@ pub enum Failed {
 }
 
 impl Failed {
+    /// Whether it was cancelled because it had taken longer than it [may](Options::timeout), or because of another deadline.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Cancelled(cancelled) if cancelled.source.how == How::Deadline)
+    }
+
     /// The message of a panic, if it had one.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(panic) = self else { return None };

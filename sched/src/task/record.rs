@@ -12,6 +12,7 @@ use reweave_core::seeded;
 use reweave_core::sync::{Arc, UnsafeCell};
 
 use super::Failed;
+use super::card::Card;
 use super::head::{Head, How, Vtable};
 use super::waker::raw_waker;
 use crate::job::quietly;
@@ -88,8 +89,8 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
     };
 
     /// A task to be queued, with a reference for the handle and one for the entry.
-    pub(super) fn make(pool: Arc<Shared>, body: B) -> NonNull<Head> {
-        let head = Head::new(pool, const { &Self::VTABLE });
+    pub(super) fn make(pool: Arc<Shared>, body: B, card: Option<Arc<Card>>) -> NonNull<Head> {
+        let head = Head::new(pool, const { &Self::VTABLE }, card);
         let record = Box::new(Self { head, stage: UnsafeCell::new(Stage::Body(body)) });
         NonNull::from(Box::leak(record)).cast()
     }

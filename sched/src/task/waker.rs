@@ -1,13 +1,18 @@
 //! What refers to a task from outside: its wakers, other references, and the task that a thread runs at the moment.
 
 use std::cell::Cell;
+use std::fmt;
 use std::ptr::{NonNull, null};
 use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::time::Duration;
 
-use reweave_core::cancel::Cancelled;
+use reweave_core::Reason;
+use reweave_core::cancel::{Cancelled, How};
 use reweave_core::context::{Context, Mark};
 use reweave_core::sync::thread_local;
 
+use super::State;
+use super::card::{Card, TaskInfo};
 use super::head::Head;
 use crate::door::Arrival;
 
@@ -35,6 +40,13 @@ pub(super) fn awaits_directly(waker: &Waker) -> bool {
     true
 }
 
+/// The task that this thread runs, if it runs one, for as long as `look` looks at it.
+pub(super) fn with_current<R>(look: impl FnOnce(Option<&Head>) -> R) -> R {
+    let (head, _) = CURRENT.with(Cell::get);
+    // SAFETY: a task that is current is being run, further up on this stack.
+    look(unsafe { head.as_ref() })
+}
+
 /// Whether the task that this thread polls goes on; why not, if it is cancelled.
 pub(super) fn cancelled_here() -> Result<(), Cancelled> {
     let (head, _) = CURRENT.with(Cell::get);
@@ -50,6 +62,8 @@ pub(super) struct Reference(NonNull<Head>);
 
 // SAFETY: a head is shared among threads, and referred to from any.
 unsafe impl Send for Reference {}
+// SAFETY: as above.
+unsafe impl Sync for Reference {}
 
 impl Reference {
     pub(super) fn new(head: &Head) -> Self {
@@ -57,9 +71,43 @@ impl Reference {
         Self(NonNull::from(head))
     }
 
-    pub(super) fn wake(&self) {
+    fn head(&self) -> &Head {
         // SAFETY: the reference.
-        unsafe { self.0.as_ref() }.wake_here();
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(super) fn wake(&self) {
+        self.head().wake_here();
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.head().state()
+    }
+
+    pub(super) fn cancel(&self, reason: Reason) -> bool {
+        Head::cancel(self.0, reason)
+    }
+
+    /// What is known of it by its card.
+    pub(super) fn info(&self, card: &Card) -> TaskInfo {
+        card.info(self.head().pool().started(), self.state())
+    }
+
+    /// Its time is over.
+    pub(super) fn expire(&self, timeout: Duration) {
+        self.head().token().cancel_by(format!("it has taken more than {timeout:?}"), How::Deadline);
+    }
+}
+
+impl Clone for Reference {
+    fn clone(&self) -> Self {
+        Self::new(self.head())
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reference")
     }
 }
 

@@ -1,8 +1,10 @@
 //! The scheduler on real threads: a file for each promise.
 
+mod accounts;
 mod joins;
 mod par_laws;
 mod par_limits;
 mod par_streams;
+mod policies;
 mod scopes;
 mod tasks;

@@ -46,7 +46,7 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// Something that has no name.
+    /// Something that is no task.
     pub(crate) fn of(kind: Kind, id: u64) -> Self {
         Self { kind, id, name: None }
     }

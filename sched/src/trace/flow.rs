@@ -41,7 +41,9 @@ impl Trace {
         let mut flows = Vec::new();
         for place in all {
             match &self.event(place).what {
-                What::Spawn(unit) | What::Wake(unit) if unit.id != 0 => origins.entry(key(unit)).or_default().push(place),
+                What::Spawn(unit) | What::Wake(unit) if unit.id != 0 => {
+                    origins.entry(key(unit)).or_default().push(place)
+                }
                 What::Begin(unit) => {
                     let Some(waiting) = origins.get_mut(&key(unit)) else { continue };
                     // The latest; of several at the same time the first, for then there was no time between the runs either.

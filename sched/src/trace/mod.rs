@@ -50,8 +50,8 @@ mod subscriber;
 mod tests;
 
 pub use event::{Event, Kind, Named, Unit, What};
-pub use recorder::{Recorder, Untraced};
 pub(crate) use recorder::{Pen, note, run, spawn};
+pub use recorder::{Recorder, Untraced};
 pub use span::{Span, Subject};
 #[cfg(feature = "tracing")]
 pub(crate) use subscriber::enter_task;

@@ -34,6 +34,16 @@ fn each_run_has_its_own_time_below_those_that_it_is_within() {
 }
 
 #[test]
+fn tasks_have_their_names_without_what_separates_frames() {
+    let world = World::new();
+    let clock = world.clock.clone();
+    world.pool.task().name("parse; twice\nover").spawn(move || pass(&clock, 8)).join().unwrap();
+    let clock = world.clock.clone();
+    world.pool.task().name("load").spawn_async(async move { pass(&clock, 9) }).join().unwrap();
+    assert_eq!(folded(&world.end()), "world-0;load 9\nworld-0;parse: twice over 8\n");
+}
+
+#[test]
 fn the_sum_is_the_time_that_workers_were_busy() {
     let pool = Pool::builder().threads(3).trace(10_000).build().unwrap();
     let recorder = pool.trace().unwrap().clone();
@@ -41,7 +51,9 @@ fn the_sum_is_the_time_that_workers_were_busy() {
     pool.install(|| {
         scope(|s| {
             for n in 0..50_u64 {
-                s.spawn(move || assert_eq!((0..=n * 1000).map(std::hint::black_box).sum::<u64>(), n * 500 * (n * 1000 + 1)));
+                s.spawn(move || {
+                    assert_eq!((0..=n * 1000).map(std::hint::black_box).sum::<u64>(), n * 500 * (n * 1000 + 1))
+                });
             }
         });
         spawn(|| ()).join().unwrap();

@@ -145,6 +145,38 @@ fn what_runs_when_it_ends_lasts_until_then() {
 }
 
 #[test]
+fn tasks_are_known_by_number_and_name() {
+    let world = World::new();
+    let named = |name: &'static str| world.pool.task().name(name).spawn(|| ());
+    let numbers: Vec<_> =
+        ["a", "b", "a"].map(named).into_iter().map(|task| (task.id().unwrap().get(), task.join().unwrap()).0).collect();
+    world.pool.spawn(|| ()).join().unwrap();
+    let trace = world.end();
+    let begun: Vec<_> = trace.tracks[0]
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Begin(unit) => Some((unit.id, trace.name(&unit))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(begun, [(1, Some("a")), (2, Some("b")), (3, Some("a")), (4, None)]);
+}
+
+#[test]
+fn names_that_are_made_up_as_it_runs_do_not_fill_the_memory() {
+    let pool = Pool::builder().threads(1).trace(3).build().unwrap();
+    let recorder = pool.trace().unwrap().clone();
+    recorder.start();
+    for n in 0..10 {
+        pool.task().name(format!("number {n}")).spawn(|| ()).join().unwrap();
+    }
+    let known = recorder.snapshot().names;
+    assert_eq!(known, ["number 0", "number 1", "number 2"]);
+}
+
+#[test]
 fn a_ring_that_is_full_keeps_the_newest_and_counts_the_others() {
     let pool = Pool::builder().threads(1).spare_threads(0).trace(7).build().unwrap();
     let recorder = pool.trace().unwrap().clone();
