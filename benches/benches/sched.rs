@@ -122,6 +122,7 @@ fn scopes(c: &mut Criterion) {
 fn tasks(c: &mut Criterion) {
     let mut group = c.benchmark_group("spawn-await");
     spawn_await::<reweave::Pool>(&mut group, "reweave");
+    spawn_await::<reweave::Observed>(&mut group, "reweave-observed");
     spawn_await::<tokio::Pool>(&mut group, "tokio");
     spawn_await::<async_executor::Pool>(&mut group, "async-executor");
     group.finish();

@@ -4,7 +4,9 @@
 
 use crate::model::{Component, Rule, Waiver};
 
+pub mod agenda;
 pub mod atom;
+pub mod books;
 pub mod cancel;
 pub mod channel;
 pub mod declarations;
@@ -177,7 +179,14 @@ pub static ALL: &[Component] = &[
     },
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
-    Component { name: "task", package: "reweave-sched", models: &[task::MODELS], waived: &[], trusted: &[] },
+    Component {
+        name: "task",
+        package: "reweave-sched",
+        models: &[task::MODELS, books::MODELS],
+        waived: &[],
+        trusted: &["dashmap: under the checkers a map under a lock (core/src/sync/sharded_map.rs) takes its place"],
+    },
+    Component { name: "agenda", package: "reweave-sched", models: &[agenda::MODELS], waived: &[], trusted: &[] },
     Component { name: "pool", package: "reweave-sched", models: &[pool::MODELS], waived: &[], trusted: &[] },
     Component {
         name: "trace",

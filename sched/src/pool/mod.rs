@@ -14,12 +14,14 @@
 //! |---|---|
 //! | `builder` | what a pool is made of |
 //! | `crew` | how many threads there are, and how many of them are blocked |
+//! | `dump` | where everything stands, for a person |
 //! | `install` | running something in a pool, from outside |
 //! | `policy` | what its tasks must keep to, and how that is changed |
 //! | `roots` | cancelling all tasks |
 
 mod builder;
 mod crew;
+mod dump;
 mod install;
 mod policy;
 mod roots;
@@ -51,6 +53,7 @@ use roots::Roots;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
+pub use dump::{Dump, DumpedClass, DumpedWorker};
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);

@@ -15,7 +15,9 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// A pool that is 10 seconds old, and has two workers.
-fn made_up(tasks: impl FnOnce(&dyn Fn(u64, Option<u64>, State, u64, Option<u64>) -> TaskInfo) -> Option<Vec<TaskInfo>>) -> Dump {
+fn made_up(
+    tasks: impl FnOnce(&dyn Fn(u64, Option<u64>, State, u64, Option<u64>) -> TaskInfo) -> Option<Vec<TaskInfo>>,
+) -> Dump {
     let clock = VirtualClock::new();
     let origin = clock.now();
     clock.advance(ms(10_000));
@@ -31,7 +33,13 @@ fn made_up(tasks: impl FnOnce(&dyn Fn(u64, Option<u64>, State, u64, Option<u64>)
         started: started.map(|started| origin + ms(started)),
         ended: None,
     };
-    let worker = |name: &str, has_thread, busy_for, tasks, halves| DumpedWorker { name: name.to_owned(), has_thread, busy_for, tasks, halves };
+    let worker = |name: &str, has_thread, busy_for, tasks, halves| DumpedWorker {
+        name: name.to_owned(),
+        has_thread,
+        busy_for,
+        tasks,
+        halves,
+    };
     Dump {
         pool: "mill".to_owned(),
         at: clock.now(),
@@ -63,7 +71,8 @@ workers:
 fn tasks_stand_below_those_that_have_started_them() {
     let dump = made_up(|task| {
         let named = TaskInfo { name: Some("load".into()), ..task(2, None, State::Suspended, 1_000, Some(1_500)) };
-        let urgent = TaskInfo { priority: 7, class: Some("calls".into()), ..task(5, Some(2), State::Pending, 9_750, None) };
+        let urgent =
+            TaskInfo { priority: 7, class: Some("calls".into()), ..task(5, Some(2), State::Pending, 9_750, None) };
         Some(vec![
             task(9, Some(3), State::Pending, 9_999, None),
             named,
@@ -118,7 +127,10 @@ fn a_pool_that_hangs_can_be_looked_at() {
     assert_eq!((dump.classes[0].running, dump.classes[0].waiting), (0, 1));
     // The times aside.
     let text = dump.to_string();
-    let shape: Vec<String> = text.lines().map(|line| line.split(", begun ").next().unwrap().split(" for ").next().unwrap().to_owned()).collect();
+    let shape: Vec<String> = text
+        .lines()
+        .map(|line| line.split(", begun ").next().unwrap().split(" for ").next().unwrap().to_owned())
+        .collect();
     let tasks = ["  #1 outer: running", "    #2: not begun,", "  #3 call: not begun,"];
     assert_eq!(shape[2..5], tasks);
     promise.fulfil(());

@@ -1,6 +1,7 @@
 //! The scheduler on real threads: a file for each promise.
 
 mod accounts;
+mod dumps;
 mod joins;
 mod par_laws;
 mod par_limits;

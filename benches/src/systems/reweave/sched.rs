@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reweave_core::sync::thread_local;
 use reweave_sched::trace::{Recorder, Trace};
+use reweave_sched::{Handle, Policy};
 
 use crate::workload::sched::pool::{self, Install, Join, Map, Queue, Scope, Spawn, Task};
 
@@ -37,6 +38,17 @@ impl pool::Pool for Pool {
             }),
         });
         started.map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// The same, which keeps an account of its tasks: their numbers, times and states.
+#[derive(Debug)]
+pub struct Observed(reweave_sched::Pool);
+
+impl pool::Pool for Observed {
+    fn start(threads: usize) -> Result<Self, String> {
+        let builder = reweave_sched::Pool::builder().threads(threads).policy(Policy::new().observed(1_000));
+        builder.build().map(Self).map_err(|error| error.to_string())
     }
 }
 
@@ -96,17 +108,35 @@ fn run<'scope, T: Task + 'scope>(task: T, scope: &'scope reweave_sched::Scope<'s
 }
 
 impl Spawn for Pool {
-    type Spawner = reweave_sched::Handle;
+    type Spawner = Handle;
 
-    fn spawner(&self) -> reweave_sched::Handle {
+    fn spawner(&self) -> Handle {
         self.0.handle()
     }
 
     fn spawn<T: Send + 'static>(
-        spawner: &reweave_sched::Handle,
+        spawner: &Handle,
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> + Send {
-        let task = spawner.spawn_async(task);
-        async move { task.await.expect("the task does not fail") }
+        result(spawner.spawn_async(task))
     }
+}
+
+impl Spawn for Observed {
+    type Spawner = Handle;
+
+    fn spawner(&self) -> Handle {
+        self.0.handle()
+    }
+
+    fn spawn<T: Send + 'static>(
+        spawner: &Handle,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        result(spawner.spawn_async(task))
+    }
+}
+
+async fn result<T>(task: reweave_sched::Task<T>) -> T {
+    task.await.expect("the task does not fail")
 }

@@ -95,8 +95,13 @@ impl fmt::Debug for System {
 type Timed = fn(usize, &'static str, &Trial) -> Result<Sample, Error>;
 
 /// The systems that have a scheduler, in the order of tables.
-pub static SYSTEMS: [System; 6] = [
+pub static SYSTEMS: [System; 7] = [
     System { name: "reweave", about: "this project's scheduler", timed: reweave },
+    System {
+        name: "reweave-observed",
+        about: "the same, which keeps an account of its tasks",
+        timed: tasks::<reweave::Observed>,
+    },
     System { name: "rayon", about: "the crate rayon, which has no futures", timed: rayon },
     System { name: "chili", about: "the crate chili, which has forks and joins only", timed: chili },
     System { name: "tokio", about: "the crate tokio, its runtime of several threads", timed: tasks::<tokio::Pool> },

@@ -77,12 +77,13 @@ Workloads:
   queue-fine        a balanced one, whose tasks do next to nothing; a task
 
 Systems:
-  reweave         this project's scheduler
-  rayon           the crate rayon, which has no futures
-  chili           the crate chili, which has forks and joins only
-  tokio           the crate tokio, its runtime of several threads
-  async-executor  the crate async-executor, run by several threads
-  shared-queue    threads that take their tasks from one locked queue
+  reweave           this project's scheduler
+  reweave-observed  the same, which keeps an account of its tasks
+  rayon             the crate rayon, which has no futures
+  chili             the crate chili, which has forks and joins only
+  tokio             the crate tokio, its runtime of several threads
+  async-executor    the crate async-executor, run by several threads
+  shared-queue      threads that take their tasks from one locked queue
 
 How it is measured:
   N threads are a pool of N threads; whoever drives it from outside sleeps. The

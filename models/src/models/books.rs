@@ -1,0 +1,73 @@
+//! What a pool knows of its tasks, and cancelling all of them.
+
+use std::future::pending;
+
+use reweave_core::sync::{Arc, thread};
+use reweave_sched::kernel::Kernel;
+use reweave_sched::task::State;
+use reweave_sched::{Failed, Policy};
+
+use super::kernels::{look, work_off};
+use crate::{Model, Run, Seeded, cover};
+
+/// The models of accounts.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "found-at-any-time",
+        property: "a task that ends is found among those that have not ended, or among those that have",
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        covers: &["not begun", "ended"],
+        seeded: &[
+            Seeded { bug: "table/remove-first", run: Run::loom_bounded(2), expect: "was not found" },
+            Seeded { bug: "table/remove-first", run: Run::shuttle_pct(3, 5_000), expect: "was not found" },
+        ],
+        body: found_at_any_time,
+    },
+    Model {
+        name: "cancel-all",
+        property: "a future that is started, or suspends, as all are cancelled does not stay suspended, unless it came later",
+        runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
+        covers: &["begun", "not begun"],
+        seeded: &[
+            Seeded { bug: "task/deaf-to-all", run: Run::loom_bounded(2), expect: "the cancellation was lost" },
+            Seeded { bug: "task/deaf-to-all", run: Run::shuttle_pct(3, 5_000), expect: "the cancellation was lost" },
+        ],
+        body: cancel_all,
+    },
+];
+
+fn found_at_any_time() {
+    let kernel = Arc::new(Kernel::with(1, Policy::new().observed(1)));
+    let task = kernel.handle().spawn(|| ());
+    let id = task.id().expect("all tasks have numbers where there is an account");
+    let other = thread::spawn({
+        let kernel = kernel.clone();
+        move || {
+            let tasks = kernel.tasks();
+            assert!(tasks.len() == 1 && tasks[0].id == id, "the task was not found");
+            match tasks[0].state {
+                State::Pending => cover("not begun"),
+                State::Completed => cover("ended"),
+                _ => {}
+            }
+        }
+    });
+    kernel.work(0, |desk| assert!(desk.work_once()));
+    other.join().unwrap();
+    assert_eq!(kernel.tasks()[0].state, State::Completed);
+}
+
+fn cancel_all() {
+    let kernel = Arc::new(Kernel::new(1));
+    let task = kernel.handle().spawn_async(pending::<()>());
+    let other = thread::spawn({
+        let kernel = kernel.clone();
+        move || kernel.cancel_all("all of you")
+    });
+    kernel.work(0, |desk| look(desk, 1));
+    cover(if task.is_ended() { "not begun" } else { "begun" });
+    other.join().unwrap();
+    kernel.work(0, work_off);
+    assert!(task.is_ended(), "the cancellation was lost");
+    assert!(matches!(task.join(), Err(Failed::Cancelled(_))));
+}
