@@ -51,7 +51,7 @@ pub enum Workload {
     Locks(suite::Options<locks::Locks>),
     /// Forks and joins, scopes, tasks and maps, on threads that work together
     #[command(after_help = sched::Sched::ABOUT)]
-    Sched(sched::Options),
+    Sched(sched::Traced),
 }
 
 /// Which numbers of threads a workload is measured with.

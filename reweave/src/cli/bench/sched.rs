@@ -10,9 +10,9 @@ use reweave_benches::workload::sched::{ALL, SYSTEMS};
 use super::suite::{self, Suite};
 use super::{FAILED, MISUSED, Target, Threads, fail};
 
-/// The options.
+/// The options: those of a suite, and a trace.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Traced {
     #[command(flatten)]
     suite: suite::Options<Sched>,
 
@@ -23,7 +23,7 @@ pub struct Options {
     trace: Option<PathBuf>,
 }
 
-impl Options {
+impl Traced {
     /// Runs what was chosen.
     pub fn run(self) -> ExitCode {
         let Some(path) = &self.trace else { return self.suite.run() };
