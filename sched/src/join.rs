@@ -244,13 +244,12 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
         // SAFETY: the caller has the half.
         let body = unsafe { half.take_body() };
-        let body = || {
-            catch_unwind(AssertUnwindSafe(|| {
-                let _entered = context.enter();
-                body()
-            }))
-        };
-        let result = trace::run(worker, || Unit::of(Kind::Half, part.traced), body);
+        trace::begins(worker, || Unit::of(Kind::Half, part.traced));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let _entered = context.enter();
+            body()
+        }));
+        trace::ends(worker, || Unit::of(Kind::Half, part.traced));
         if seeded("join/done-before-result") {
             done.signal(DONE);
         }

@@ -7,6 +7,7 @@
 //! | [`task`] | work that goes on by itself, closures and futures, and its handle |
 //! | [`par`] | parallel operations on many items |
 //! | [`pool`] | workers that share jobs, and make up for those that block |
+//! | [`worker_pool`] | so many at a time, first come first served |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
 //! | [`trace`] | seeing what a pool does: a record of events, for viewers and flame graphs |
@@ -29,6 +30,7 @@ pub mod task;
 pub mod team;
 pub mod trace;
 mod worker;
+pub mod worker_pool;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
@@ -40,3 +42,4 @@ pub use pool::{BuildError, Builder, Pool, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
 pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async};
+pub use worker_pool::WorkerPool;

@@ -270,8 +270,10 @@ impl<F: FnOnce() + Send> Spawned<F> {
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
         }
-        let body = || catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body)));
-        if let Err(panic) = trace::run(worker, || Unit::of(Kind::Job, traced), body) {
+        trace::begins(worker, || Unit::of(Kind::Job, traced));
+        let outcome = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body)));
+        trace::ends(worker, || Unit::of(Kind::Job, traced));
+        if let Err(panic) = outcome {
             group.fail(panic);
         }
         match worker {

@@ -74,13 +74,12 @@ impl<F: FnOnce() -> T + Send, T: Send> Installed<F, T> {
         let (body, context) = body.expect("a job is run once");
         // What blocks here blocks this pool.
         let hook = worker.map(Worker::hook);
-        let body = || {
-            catch_unwind(AssertUnwindSafe(|| {
-                let _entered = Context { hook, ..context }.enter();
-                body()
-            }))
-        };
-        let result = trace::run(worker, || Unit::of(Kind::Installed, installed.traced), body);
+        trace::begins(worker, || Unit::of(Kind::Installed, installed.traced));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let _entered = Context { hook, ..context }.enter();
+            body()
+        }));
+        trace::ends(worker, || Unit::of(Kind::Installed, installed.traced));
         // SAFETY: this worker's, until the signal.
         installed.result.with_mut(|place| unsafe { *place = Some(result) });
         // Its own handle, for the signal sets the caller free to leave.

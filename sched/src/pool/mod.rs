@@ -60,6 +60,8 @@ pub struct Pool(Arc<Shared>);
 
 static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
 
+static SEQUENTIAL: Lazy<Arc<Shared>> = Lazy::new(Shared::sequential);
+
 /// What all threads of a pool share.
 pub(crate) struct Shared {
     pub(crate) settings: Builder,
@@ -232,6 +234,26 @@ impl Shared {
         shared
     }
 
+    /// What tasks are started in where no pool can be had: each is run by whoever starts it, and a future goes on in the thread that wakes it.
+    pub(crate) fn sequential() -> Arc<Self> {
+        let mut settings = Pool::builder();
+        settings.threads = 0;
+        Arc::new(Self::new(settings))
+    }
+
+    /// Whether it has no workers, and never will.
+    pub(crate) fn is_sequential(&self) -> bool {
+        self.settings.threads == 0
+    }
+
+    /// The pool of the current worker, or the global one, or what takes its place.
+    pub(crate) fn here() -> Arc<Self> {
+        match Worker::current() {
+            Some(worker) => worker.shared(),
+            None => Pool::try_global().map_or_else(|| SEQUENTIAL.get(), Pool::shared).clone(),
+        }
+    }
+
     /// What tells the pool that a worker blocks.
     pub(crate) fn hook(this: &Arc<Self>) -> Hook {
         Hook::new(Compensation(this.clone()))
@@ -330,10 +352,10 @@ impl Shared {
 
     /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
-        if self.door.enter(arrival) {
+        if !self.is_sequential() && self.door.enter(arrival) {
             self.inject_again(job);
         } else {
-            // Too late: whoever brings it ends it.
+            // Too late, or there are no workers: whoever brings it ends it, or runs it.
             job.run_without_worker();
         }
     }

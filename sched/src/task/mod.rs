@@ -45,7 +45,6 @@ use reweave_core::event::{self, Limits, Stopped};
 use reweave_core::sync::Arc;
 
 use crate::pool::{Pool, Shared};
-use crate::worker::Worker;
 
 use head::Head;
 use record::{Closure, Polled, Record};
@@ -58,8 +57,7 @@ pub use table::TaskStats;
 
 /// Starts a closure as a task.
 ///
-/// # Panics
-/// When there is no pool and the global one cannot be had.
+/// Where the system refuses the threads of the global pool, the closure is run here and now.
 ///
 /// # Complexity
 /// One allocation.
@@ -70,13 +68,12 @@ pub use table::TaskStats;
 /// assert_eq!(task.join().unwrap(), 42);
 /// ```
 pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-    start(here(), Closure::new(body))
+    start(Shared::here(), Closure::new(body))
 }
 
 /// Starts a future as a task: it is polled by the workers of the pool.
 ///
-/// # Panics
-/// As [`spawn`].
+/// Where the system refuses the threads of the global pool, it is polled here and now, and then by whoever wakes it.
 ///
 /// # Complexity
 /// As [`spawn`].
@@ -92,7 +89,7 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Ta
 /// assert_eq!(task.join().unwrap(), 21);
 /// ```
 pub fn spawn_async<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
-    start(here(), Polled::new(future))
+    start(Shared::here(), Polled::new(future))
 }
 
 impl Pool {
@@ -143,14 +140,6 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Handle")
-    }
-}
-
-/// The pool of the current worker, or the global one.
-fn here() -> Arc<Shared> {
-    match Worker::current() {
-        Some(worker) => worker.shared(),
-        None => Pool::global().shared().clone(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::card::Card;
 use super::head::Head;
 use super::record::{Body, Closure, Polled, Record};
 use super::waker::with_current;
-use super::{Handle, Task, here};
+use super::{Handle, Task};
 use crate::agenda::{Class, Group, Room, Seat};
 use crate::pool::{Pool, Shared};
 
@@ -93,9 +93,6 @@ impl Options {
     /// Where the pool's policy says [how many may wait](crate::Policy::max_waiting), and so many do, this waits until there is room, unless it is called by one of
     /// the pool's own workers. If that wait is stopped (the current token is cancelled), the task is cancelled, and never begins.
     ///
-    /// # Panics
-    /// When there is no pool and the global one cannot be had.
-    ///
     /// # Complexity
     /// Two allocations.
     pub fn spawn<T: Send + 'static>(self, body: impl FnOnce() -> T + Send + 'static) -> Task<T> {
@@ -103,9 +100,6 @@ impl Options {
     }
 
     /// Starts a future as this task: see [`spawn`](Self::spawn).
-    ///
-    /// # Panics
-    /// As [`spawn`](Self::spawn).
     pub fn spawn_async<T: Send + 'static>(self, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
         self.start(Polled::new(future))
     }
@@ -114,9 +108,6 @@ impl Options {
     ///
     /// # Errors
     /// [`Full`], with the closure.
-    ///
-    /// # Panics
-    /// As [`spawn`](Self::spawn).
     ///
     /// # Examples
     /// ```
@@ -146,9 +137,6 @@ impl Options {
     ///
     /// # Errors
     /// [`Full`], with the future.
-    ///
-    /// # Panics
-    /// As [`spawn`](Self::spawn).
     pub fn try_spawn_async<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         self,
         future: F,
@@ -161,7 +149,7 @@ impl Options {
 
     /// Waits for room, if that has to be waited for, and starts it.
     pub(super) fn start<T: Send + 'static, B: Body<T>>(self, body: B) -> Task<T> {
-        let pool = self.pool.clone().unwrap_or_else(here);
+        let pool = self.pool.clone().unwrap_or_else(Shared::here);
         if !self.has_to_wait(&pool) {
             return Ready { options: self, pool, reserved: false }.start(body);
         }
@@ -176,7 +164,7 @@ impl Options {
 
     /// If it can be started without a wait: what starts it.
     fn reserve(self) -> Option<Ready> {
-        let pool = self.pool.clone().unwrap_or_else(here);
+        let pool = self.pool.clone().unwrap_or_else(Shared::here);
         let waits = self.has_to_wait(&pool);
         (!waits || pool.agenda.reserve()).then_some(Ready { options: self, pool, reserved: waits })
     }

@@ -104,7 +104,7 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
 
     /// # Safety
     /// As [`of`](Self::of), and the body is the caller's.
-    unsafe fn run(head: NonNull<Head>) {
+    unsafe fn run(head: NonNull<Head>) -> bool {
         // SAFETY: by the contract.
         let this = unsafe { Self::of(head) };
         // SAFETY: the waker borrows a reference of the caller's, and is not dropped.
@@ -125,11 +125,10 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
             // It may not have asked for its context, and so not know its token: then the token wakes it.
             Ok(Poll::Pending) => match this.head.listen().cancelled() {
                 Some(cancelled) => this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled),
-                // Behind all others: a future that wakes itself lets them go first.
-                None if this.head.suspend() => Head::submit_last(head),
-                None => {}
+                None => return this.head.suspend(),
             },
         }
+        false
     }
 
     /// Drops the body and puts the output in its place. By the owner of the body.

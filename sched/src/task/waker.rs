@@ -22,10 +22,11 @@ thread_local! {
 }
 
 /// Runs `body`, which runs this task, as the current one. It does not unwind.
-pub(super) fn as_current(this: NonNull<Head>, body: impl FnOnce()) {
+pub(super) fn as_current<R>(this: NonNull<Head>, body: impl FnOnce() -> R) -> R {
     let before = CURRENT.with(|current| current.replace((this.as_ptr(), Context::mark())));
-    body();
+    let result = body();
     CURRENT.with(|current| current.set(before));
+    result
 }
 
 /// Whether this is the waker of the task that this thread polls, and no other context has been entered meanwhile. If so, and the task

@@ -13,7 +13,8 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_core::time;
 
-use crate::task::State;
+use crate::pool::Shared;
+use crate::task::{Handle, State};
 use crate::{Failed, Pool, spawn, spawn_async};
 
 #[test]
@@ -25,6 +26,28 @@ fn a_task_gives_its_result_to_whoever_joins() {
     }
     // The global one.
     assert_eq!(spawn(|| 1).join().unwrap(), 1);
+}
+
+#[test]
+fn without_threads_whoever_starts_a_task_runs_it() {
+    let handle = Handle::of(Shared::sequential());
+    let here = thread::current().id();
+    let task = handle.spawn(move || thread::current().id() == here);
+    assert!(task.is_ended() && task.join().unwrap());
+    assert!(handle.spawn(|| panic!("contained")).join().map(|(): ()| ()).is_err());
+
+    // A future goes on in the thread that wakes it; one that wakes itself, at once.
+    let (promise, eventual) = promise::pair::<u32, ()>();
+    let inner = handle.clone();
+    let task = handle.spawn_async(async move {
+        yield_now().await;
+        let part = inner.spawn_async(async { 20 });
+        eventual.await.unwrap() + part.await.unwrap()
+    });
+    assert_eq!(task.state(), State::Suspended);
+    promise.fulfil(1);
+    assert!(task.is_ended());
+    assert_eq!(task.join().unwrap(), 21);
 }
 
 #[test]

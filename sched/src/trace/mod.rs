@@ -50,7 +50,7 @@ mod subscriber;
 mod tests;
 
 pub use event::{Event, Kind, Named, Unit, What};
-pub(crate) use recorder::{Pen, note, run, spawn};
+pub(crate) use recorder::{Pen, begins, ends, note, spawn};
 pub use recorder::{Recorder, Untraced};
 pub use span::{Span, Subject};
 #[cfg(feature = "tracing")]

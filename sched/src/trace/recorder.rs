@@ -251,23 +251,20 @@ fn spawn_by((desk, sheet): &Tip, kind: Kind) -> u64 {
     desk.spawn(sheet, kind)
 }
 
-/// Has the worker, if there is one, run `body`, which is this unit and does not unwind.
+/// The worker, if there is one, is about to run this.
 #[inline]
-pub(crate) fn run<R>(worker: Option<&Worker>, unit: impl FnOnce() -> Unit, body: impl FnOnce() -> R) -> R {
-    match worker.and_then(|worker| worker.trace.0.as_deref()) {
-        None => body(),
-        Some(tip) => run_noted(tip, unit(), body),
+pub(crate) fn begins(worker: Option<&Worker>, unit: impl FnOnce() -> Unit) {
+    if let Some(tip) = worker.and_then(|worker| worker.trace.0.as_deref()) {
+        write(tip, What::Begin(unit()));
     }
 }
 
-/// Apart, so that nothing of it is in the way where nothing is recorded.
-#[cold]
-#[inline(never)]
-fn run_noted<R>((desk, sheet): &Tip, unit: Unit, body: impl FnOnce() -> R) -> R {
-    desk.note(sheet, What::Begin(unit));
-    let result = body();
-    desk.note(sheet, What::End(unit));
-    result
+/// It has run it.
+#[inline]
+pub(crate) fn ends(worker: Option<&Worker>, unit: impl FnOnce() -> Unit) {
+    if let Some(tip) = worker.and_then(|worker| worker.trace.0.as_deref()) {
+        write(tip, What::End(unit()));
+    }
 }
 
 /// Notes an event of the current thread in this pool, of which it need not be a worker.
