@@ -246,15 +246,29 @@ impl Lazily for Group {
 struct Spawned<F> {
     job: Job,
     group: NonNull<Group>,
-    /// Its number in a trace.
+    /// Its number in a trace, or 0.
     traced: u64,
     body: F,
 }
 
 impl<F: FnOnce() + Send> Spawned<F> {
     fn new(group: &Group, traced: u64, body: F) -> Self {
+        let run = if traced == 0 { Self::run } else { Self::run_noted };
         // SAFETY: `job` is the first field.
-        Self { job: unsafe { Job::of(group.id(), Self::run) }, group: NonNull::from(group), traced, body }
+        Self { job: unsafe { Job::of(group.id(), run) }, group: NonNull::from(group), traced, body }
+    }
+
+    /// As [`run`](Self::run), where that is recorded.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn run_noted(job: NonNull<Job>, worker: Option<&Worker>) {
+        // SAFETY: by the contract.
+        let traced = unsafe { job.cast::<Self>().as_ref() }.traced;
+        trace::begins(worker, || Unit::of(Kind::Job, traced));
+        // SAFETY: by the contract.
+        unsafe { Self::run(job, worker) };
+        trace::ends(worker, || Unit::of(Kind::Job, traced));
     }
 
     /// # Safety
@@ -264,16 +278,13 @@ impl<F: FnOnce() + Send> Spawned<F> {
         let this = unsafe { Box::from_raw(job.cast::<Self>().as_ptr()) };
         // SAFETY: it is pending until `end_job` (invariant 1).
         let group = unsafe { this.group.as_ref() };
-        let (traced, body) = (this.traced, this.body);
+        let body = this.body;
         if seeded("scope/leave-early") {
             group.end_jobs(1);
             drop(catch_unwind(AssertUnwindSafe(body)));
             return;
         }
-        trace::begins(worker, || Unit::of(Kind::Job, traced));
-        let outcome = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body)));
-        trace::ends(worker, || Unit::of(Kind::Job, traced));
-        if let Err(panic) = outcome {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(group, body))) {
             group.fail(panic);
         }
         match worker {

@@ -1,5 +1,7 @@
 //! What is recorded: an event, and how it is written as words.
 
+use super::recorder::UNKNOWN;
+
 /// Something that has happened, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -48,7 +50,7 @@ pub struct Unit {
 impl Unit {
     /// Something that is no task.
     pub(crate) fn of(kind: Kind, id: u64) -> Self {
-        Self { kind, id, name: None }
+        Self { kind, id: if id == UNKNOWN { 0 } else { id }, name: None }
     }
 }
 

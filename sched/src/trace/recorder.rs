@@ -59,6 +59,8 @@ struct Sheet {
 
 /// Bits of a number that is given out: the count within a sheet is below.
 const SHEET: u32 = 40;
+/// The number of what was made while nothing was recorded. What is made in a pool without a recorder has number 0.
+pub(super) const UNKNOWN: u64 = 1;
 
 /// What a worker writes events with, if its pool is recorded.
 pub(crate) struct Pen(Option<Box<Tip>>);
@@ -202,10 +204,10 @@ impl Desk {
         }
     }
 
-    /// Notes that something has been made that has no number so far, and gives it one; 0 if nothing is recorded.
+    /// Notes that something has been made that has no number so far, and gives it one; [`UNKNOWN`] while nothing is recorded.
     fn spawn(&self, sheet: &Sheet, kind: Kind) -> u64 {
         if !self.on.load(Ordering::Relaxed) {
-            return 0;
+            return UNKNOWN;
         }
         // Unique: no other event of this sheet has this number.
         let id = sheet.number << SHEET | (sheet.ring.written() & ((1 << SHEET) - 1));
@@ -275,7 +277,7 @@ pub(crate) fn note(pool: &Shared, what: impl FnOnce() -> What) {
     }
 }
 
-/// Notes that this worker, or the current thread, has made something to run in this pool; its number.
+/// Notes that this worker, or the current thread, has made something to run in this pool; its number, or 0 if the pool has no recorder.
 #[inline]
 pub(crate) fn spawn(worker: Option<&Worker>, pool: Option<&Shared>, kind: Kind) -> u64 {
     match (worker, pool) {

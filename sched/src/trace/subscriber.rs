@@ -12,9 +12,9 @@ use tracing::span::EnteredSpan;
 use super::event::Unit;
 use crate::worker::Worker;
 
-/// Enters the span of a task that this worker is about to run, until the guard is dropped.
-pub(crate) fn enter_task(worker: Option<&Worker>, task: Unit, name: Option<&Reason>) -> EnteredSpan {
-    let (worker, kind) = (worker.map(Worker::index), task.kind.label());
+/// Enters the span of a task that this thread is about to run, until the guard is dropped.
+pub(crate) fn enter_task(task: Unit, name: Option<&Reason>) -> EnteredSpan {
+    let (worker, kind) = (Worker::current().map(Worker::index), task.kind.label());
     let (task, name) = (NonZeroU64::new(task.id), name.map(Reason::as_str));
     debug_span!(target: "reweave_sched::task", "task", worker, task, kind, name).entered()
 }

@@ -58,7 +58,7 @@ use super::{Failed, State};
 use crate::agenda::Seat;
 use crate::job::{Job, quietly};
 use crate::pool::Shared;
-use crate::trace::{self, What};
+use crate::trace::What;
 use own::Own;
 
 const QUEUED: usize = 1;
@@ -269,7 +269,7 @@ impl Head {
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
     pub(in crate::task) fn suspend(&self) -> bool {
-        trace::note(&self.pool, || What::Suspend(self.traced()));
+        self.note(What::Suspend);
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),
@@ -289,7 +289,7 @@ impl Head {
         };
         self.update(woken).is_ok_and(|before| {
             if before & (QUEUED | WOKEN) == 0 {
-                trace::note(&self.pool, || What::Wake(self.traced()));
+                self.note(What::Wake);
             }
             before & (QUEUED | RUNNING) == 0
         })

@@ -24,7 +24,7 @@ impl Head {
     pub(in crate::task) fn start(this: NonNull<Self>, reserved: bool) {
         // SAFETY: the caller's reference.
         let head = unsafe { this.as_ref() };
-        trace::note(&head.pool, || What::Spawn(head.traced()));
+        head.note(What::Spawn);
         let Some(seat) = head.seat() else { return Self::submit(this, Arrival::New) };
         // Its own handle: once the job is in, the task may end, and its pool with it.
         let pool = head.pool.clone();
@@ -118,18 +118,16 @@ impl Head {
         if head.vtable.is_closure {
             head.runner.store(Agent::current().number(), Ordering::Relaxed);
         }
-        let worker = Self::worker_of(&head.pool);
         let mut begun = Some(begun);
         while begun.take().is_some() {
             #[cfg(feature = "tracing")]
-            let _span =
-                trace::enter_task(worker, head.traced(), head.card.as_ref().and_then(|card| card.name.as_ref()));
-            trace::begins(worker, || head.traced());
+            let _span = trace::enter_task(head.traced(), head.card.as_ref().and_then(|card| card.name.as_ref()));
+            head.note(What::Begin);
             let again = Context::enter_lazily(head, || {
                 // SAFETY: the body is ours. It does not unwind.
                 as_current(this, || unsafe { (head.vtable.run)(this) })
             });
-            trace::ends(worker, || head.traced());
+            head.note(What::End);
             if again {
                 begun = Self::go_on(this);
             }
@@ -176,8 +174,16 @@ impl Head {
         drop(alarm);
     }
 
-    /// What it is in a trace. Every task of a pool with a recorder has a card.
-    pub(super) fn traced(&self) -> Unit {
+    /// Notes an event of its own, if that is recorded: every task of a pool with a recorder has a card.
+    #[inline]
+    pub(super) fn note(&self, what: fn(Unit) -> What) {
+        if self.card.is_some() {
+            trace::note(&self.pool, || what(self.traced()));
+        }
+    }
+
+    /// What it is in a trace.
+    fn traced(&self) -> Unit {
         let kind = if self.vtable.is_closure { Kind::Closure } else { Kind::Poll };
         let card = self.card.as_ref();
         Unit { kind, id: card.map_or(0, |card| card.id.get()), name: card.and_then(|card| card.named) }
