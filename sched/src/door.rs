@@ -48,8 +48,8 @@ impl Door {
     pub(crate) fn enter(&self, arrival: Arrival) -> bool {
         let bars = match arrival {
             _ if seeded("pool/turn-nobody-away") => 0,
-            Arrival::New => SHUT | CLOSED,
-            Arrival::Woken => CLOSED,
+            Arrival::Woken if !seeded("pool/shut-turns-wakes-away") => CLOSED,
+            Arrival::New | Arrival::Woken => SHUT | CLOSED,
         };
         let mut word = self.0.load(Ordering::Relaxed);
         while word & bars == 0 {
@@ -59,6 +59,11 @@ impl Door {
             }
         }
         false
+    }
+
+    /// Lets nothing new in from now on.
+    pub(crate) fn shut(&self) {
+        self.0.fetch_or(SHUT, Ordering::AcqRel);
     }
 
     /// Lets nothing in from now on, if all are `done`, of whom so many came in here. Tells whether it is closed.

@@ -8,8 +8,8 @@ use reweave_core::context::Context;
 use reweave_core::sync::Arc;
 
 use crate::agenda::Policy;
-use crate::pool::{Pool, Shared};
-use crate::task::{Handle, TaskInfo};
+use crate::pool::{Builder, Pool, Shared};
+use crate::task::{Handle, TaskId, TaskInfo};
 use crate::worker::Worker;
 
 /// A pool whose threads are those of a model.
@@ -21,12 +21,17 @@ pub struct Desk<'a>(&'a Worker);
 impl Kernel {
     /// A pool with so many workers, that nobody is yet.
     pub fn new(workers: usize) -> Self {
-        Self::with(workers, Policy::new())
+        Self::of(Pool::builder().threads(workers))
     }
 
     /// The same with a policy.
     pub fn with(workers: usize, policy: Policy) -> Self {
-        Self(Shared::without_threads(Pool::builder().threads(workers).spare_threads(0).policy(policy)))
+        Self::of(Pool::builder().threads(workers).policy(policy))
+    }
+
+    /// The workers of such a pool.
+    pub fn of(pool: Builder) -> Self {
+        Self(Shared::without_threads(pool.spare_threads(0)))
     }
 
     /// Runs `body` as this worker, as if it were a job. One thread at a time.
@@ -50,6 +55,11 @@ impl Kernel {
     /// Cancels all tasks.
     pub fn cancel_all(&self, reason: &'static str) {
         self.0.cancel_all(reason.into());
+    }
+
+    /// Cancels the task of this number.
+    pub fn cancel_task(&self, id: TaskId, reason: &'static str) -> bool {
+        self.0.cancel_task(id, reason.into())
     }
 
     /// The tasks that it keeps an account of.

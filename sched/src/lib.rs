@@ -38,7 +38,7 @@ mod tests;
 pub use agenda::{Class, Fairness, Policy};
 pub use join::join;
 pub use par::{Par, par_filter, par_for, par_map, par_map_iter, par_reduce, stream_map};
-pub use pool::{BuildError, Builder, Pool, blocking};
+pub use pool::{BuildError, Builder, Left, Pool, Shutdown, ShutdownError, blocking};
 pub use scope::{Scope, scope};
 pub use stats::{PoolStats, WorkerStats};
 pub use task::{Failed, Handle, Task, TaskId, spawn, spawn_async};

@@ -69,6 +69,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Jobs in its deques at the moment.
             pub waiting: usize,
+            /// The number of the memory node where it is at home; 0 where nodes are not known.
+            pub node: usize,
         }
     };
 }
@@ -78,6 +80,10 @@ counters! {
     queued,
     /// Jobs run, from whatever queue, and ended; halves that were taken back are among them.
     executed,
+    /// Futures that it has polled in vain, and which wait to be woken. As many as have been [resumed](Self::resumed), and those that still do.
+    suspended,
+    /// Futures that it polls again after they were woken.
+    resumed,
     /// Jobs taken from other workers.
     stolen,
     /// Looks at all other workers that found nothing.
@@ -107,6 +113,12 @@ pub struct PoolStats {
     pub blocked: usize,
     /// Jobs in the injectors at the moment.
     pub injected: usize,
+    /// Futures that wait to be woken at the moment.
+    pub suspended: usize,
+    /// Threads so far that the system refused to keep on their cpu or node, where that was asked for; they run all the same.
+    pub refused_bindings: usize,
+    /// Workers so far whose thread died of a panic that no job should let out, and which got another.
+    pub replaced: usize,
     /// Tasks that wait for their turn, because the pool has a [`Policy`](crate::Policy) or they have a [`Class`](crate::Class).
     pub waiting: usize,
     /// How many tasks stand where, if the pool keeps an account of them.

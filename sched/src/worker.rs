@@ -6,10 +6,11 @@
 //!
 //! # Where a worker looks
 //!
-//! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of the injector
+//! 1. Its own tasks, the newest first: their data are still in its cache. Every [`PATIENCE`]th time the oldest job of an injector
 //!    or the agenda instead, or its own oldest task, so that what came first is not left behind by what keeps coming.
-//! 2. The injector, then the [agenda](crate::agenda).
-//! 3. Other workers, in turn from one chosen at random, those that make up for blocked ones last: a shared half first, which is the
+//! 2. The injector of its node, then the [agenda](crate::agenda).
+//! 3. Other workers, and the injectors of other nodes, in [rounds](crate::pool::layout) from the near to the far; of a round in turn from one chosen at
+//!    random. Those that make up for blocked ones come last. Of a worker a shared half first, which is the
 //!    larger piece of work, then the oldest task. Whoever looks at a worker in vain leaves word that it is *hungry*.
 //!
 //! At most half the workers do the last at the same time; after a while in vain a worker lies down ([`sleep`](crate::sleep)).
@@ -20,7 +21,6 @@
 //! say themselves. A worker lives as long as its pool's table, and every thread of the pool keeps that alive.
 
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
 use std::ptr::{NonNull, null};
 
 use crossbeam_utils::CachePadded;
@@ -32,7 +32,7 @@ use reweave_core::sync::{Arc, MODELLED, hint, thread, thread_local};
 use crate::deque::Deque;
 use crate::job::JobRef;
 use crate::join::Pending;
-use crate::pool::Shared;
+use crate::pool::{Home, Shared};
 use crate::scope::Credit;
 use crate::sleep::Woken;
 use crate::stats::Counters;
@@ -52,10 +52,21 @@ thread_local! {
     static CURRENT: Cell<*const Worker> = const { Cell::new(null()) };
 }
 
+/// Counts a job that was run.
+struct Executed<'a>(&'a Counters);
+
+impl Drop for Executed<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.executed.add(1);
+    }
+}
+
 /// A thread of a pool. See the [module](self).
 pub(crate) struct Worker {
     pool: NonNull<Shared>,
     index: usize,
+    home: Home,
     /// The agent of the thread that runs as this worker.
     agent: AtomicU32,
     /// Second halves that have been shared.
@@ -91,10 +102,11 @@ unsafe impl Send for Worker {}
 unsafe impl Sync for Worker {}
 
 impl Worker {
-    pub(crate) fn new(pool: NonNull<Shared>, index: usize, trace: Pen) -> Self {
+    pub(crate) fn new(pool: NonNull<Shared>, index: usize, home: Home, trace: Pen) -> Self {
         Self {
             pool,
             index,
+            home,
             agent: AtomicU32::new(0),
             halves: Deque::new(),
             tasks: Deque::new(),
@@ -128,6 +140,11 @@ impl Worker {
 
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    /// Where it is at home.
+    pub(crate) fn home(&self) -> Home {
+        self.home
     }
 
     /// The agent that runs as this worker, if one does.
@@ -171,15 +188,26 @@ impl Worker {
         self.ties.take()
     }
 
+    /// The thread has let a panic out of a job, which is not to happen. It ceases to be this worker, as far as others can see or wait for.
+    #[cold]
+    pub(crate) fn die(&self) {
+        self.credit.give_back();
+        if self.blocks.take() > 0 {
+            self.pool().one_goes_on();
+        }
+        self.rests();
+        drop(self.leave());
+    }
+
     /// Runs a job.
     #[inline]
     pub(crate) fn execute(&self, job: JobRef) {
         if !seeded("scope/keep-credit") {
             self.credit.give_back_unless_of(job.group());
         }
+        // Afterwards, and should it unwind, too: the pool is quiet when as many have ended as were queued.
+        let _executed = Executed(&self.counters);
         job.run(self);
-        // Afterwards: the pool is quiet when as many have ended as were queued.
-        self.counters.executed.add(1);
     }
 
     /// Puts a job among this worker's tasks and calls somebody to it.
@@ -253,16 +281,20 @@ impl Worker {
             self.patience.set(patience);
         }
         // SAFETY: this thread is the worker.
-        unsafe { self.tasks.pop() }.or_else(|| self.pool().inject.pop()).or_else(|| self.pool().agenda.pop())
+        let own = unsafe { self.tasks.pop() };
+        let pool = self.pool();
+        own.or_else(|| pool.injector(self.home.node).pop()).or_else(|| pool.agenda.pop())
     }
 
-    /// The job that has waited longest, of those near by.
+    /// The job that has waited longest, of those near by, or in one of the injectors.
     fn oldest(&self) -> Option<JobRef> {
         let pool = self.pool();
+        // Every injector has its turn, or one whose own workers are all busy for long would be left behind.
+        let inject = || self.in_turn(pool.layout.nodes(), |node| pool.injector(node).pop());
         // By turns: neither of the two may keep the other from coming.
         let job = match self.agenda_first.replace(!self.agenda_first.get()) {
-            true => pool.agenda.pop().or_else(|| pool.inject.pop()),
-            false => pool.inject.pop().or_else(|| pool.agenda.pop()),
+            true => pool.agenda.pop().or_else(inject),
+            false => inject().or_else(|| pool.agenda.pop()),
         };
         job.or_else(|| self.tasks.steal_one())
     }
@@ -307,7 +339,11 @@ impl Worker {
         let wanted = || pool.wants_another();
         let mut searching = !pool.has_surplus() && pool.sleep.search();
         loop {
-            if searching && let Some(job) = self.search() {
+            // Not when all is done: nothing is to be found then, and each of many would look at all others.
+            if searching
+                && !pool.is_over()
+                && let Some(job) = self.search()
+            {
                 pool.sleep.found(wanted);
                 return Some(job);
             }
@@ -366,30 +402,47 @@ impl Worker {
         self.own().or_else(|| self.steal())
     }
 
-    /// A job of another worker.
+    /// A job of another worker, or of another node.
     fn steal(&self) -> Option<JobRef> {
-        let (first, spares) = self.pool().places();
-        let job = self.steal_among(first).or_else(|| self.steal_among(spares));
-        match job {
-            Some(_) => self.counters.stolen.add(1),
-            None => self.counters.failed_steals.add(1),
+        let pool = self.pool();
+        let (first, spares) = pool.places();
+        let near = match pool.layout.rounds(self.home) {
+            [] => self.steal_among(first.len(), |turn| turn),
+            rounds => rounds.iter().find_map(|round| {
+                let injected = self.in_turn(round.injectors.len(), |turn| pool.injector(round.injectors[turn]).pop());
+                injected.or_else(|| self.steal_among(round.workers.len(), |turn| round.workers[turn]))
+            }),
+        };
+        let job = near.or_else(|| self.steal_among(spares.len(), |turn| spares.start + turn));
+        if job.is_none() {
+            self.counters.failed_steals.add(1);
         }
         job
     }
 
-    /// A job of one of these workers, who are asked in turn, from one that is chosen at random.
-    fn steal_among(&self, places: Range<usize>) -> Option<JobRef> {
-        let first = self.random_below(places.len());
-        (0..places.len()).find_map(|turn| {
-            let index = places.start + (first + turn) % places.len();
+    /// A job of one of so many workers.
+    #[inline]
+    fn steal_among(&self, workers: usize, place: impl Fn(usize) -> usize) -> Option<JobRef> {
+        self.in_turn(workers, |turn| {
+            let index = place(turn);
             let victim = self.pool().worker(index).filter(|_| index != self.index)?;
             let job = victim.halves.steal_one().or_else(|| victim.tasks.steal_one());
             match job {
-                Some(_) => self.trace.note(What::Steal(index)),
+                Some(_) => {
+                    self.counters.stolen.add(1);
+                    self.trace.note(What::Steal(index));
+                }
                 None => victim.feed(),
             }
             job
         })
+    }
+
+    /// Asks so many in turn, from one that is chosen at random.
+    #[inline]
+    fn in_turn<T>(&self, many: usize, ask: impl Fn(usize) -> Option<T>) -> Option<T> {
+        let first = if many > 1 { self.random_below(many) } else { 0 };
+        (0..many).find_map(|turn| ask((first + turn) % many))
     }
 
     /// Leaves word with all other workers that somebody is hungry.
@@ -411,7 +464,7 @@ impl Worker {
         }
     }
 
-    /// A random number below `bound`; 0 if that is 0.
+    /// A random number below `bound`.
     fn random_below(&self, bound: usize) -> usize {
         // Marsaglia's xorshift64.
         let mut state = self.random.get();

@@ -9,6 +9,7 @@
 
 mod agent;
 mod hook;
+mod local;
 
 #[cfg(all(test, not(any(reweave_loom, reweave_shuttle))))]
 mod tests;
@@ -26,6 +27,7 @@ use crate::waitfor::{Declared, Graph};
 pub use agent::Agent;
 pub(crate) use hook::announce;
 pub use hook::{BlockingHook, Hook};
+pub use local::Local;
 
 thread_local! {
     /// The contexts that were entered and not left, the current one last. Below them all is the default.
@@ -55,6 +57,8 @@ pub struct Context {
     pub hook: Option<Hook>,
     /// The name of the task that runs, for reports: a scheduler sets it.
     pub task: Option<Reason>,
+    /// What the scheduler of that task keeps with it.
+    pub local: Option<Local>,
     /// The wait-for graph that sees the waits; without one it is the [process's](Graph::process).
     pub graph: Option<Graph>,
     /// Who ends the waits of the agent that has declared it: see [`ended_by`](crate::waitfor::ended_by).

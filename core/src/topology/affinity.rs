@@ -20,6 +20,22 @@ pub fn allowed() -> Vec<usize> {
     os::allowed()
 }
 
+/// The cpu that the calling thread runs on, at some moment during the call; `None` where the system does not say.
+///
+/// Some tens of nanoseconds where the kernel answers without being entered (x86-64 and others), a system call elsewhere.
+///
+/// # Examples
+/// ```
+/// use reweave_core::topology::{Topology, affinity};
+///
+/// let machine = Topology::detect();
+/// let node = affinity::current().and_then(|cpu| machine.node_of(cpu));
+/// println!("here is node {:?}", node.map(|node| node.id()));
+/// ```
+pub fn current() -> Option<usize> {
+    os::current()
+}
+
 /// Pins the calling thread to one cpu, and says whether the system agreed.
 pub fn pin(cpu: usize) -> bool {
     pin_to(&[cpu])
@@ -43,13 +59,17 @@ pub fn pin_to(cpus: &[usize]) -> bool {
 
 #[cfg(target_os = "linux")]
 mod os {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
     pub(super) fn allowed() -> Vec<usize> {
         match sched_getaffinity(None) {
             Ok(set) => (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect(),
             Err(_) => Vec::new(),
         }
+    }
+
+    pub(super) fn current() -> Option<usize> {
+        Some(sched_getcpu())
     }
 
     pub(super) fn pin_to(cpus: &[usize]) -> bool {
@@ -68,6 +88,10 @@ mod os {
 mod os {
     pub(super) fn allowed() -> Vec<usize> {
         Vec::new()
+    }
+
+    pub(super) fn current() -> Option<usize> {
+        None
     }
 
     pub(super) fn pin_to(_cpus: &[usize]) -> bool {

@@ -2,8 +2,8 @@
 //!
 //! A *cpu* is what the system schedules a thread on, called by the kernel's number. [`Topology::detect`] reads the machine
 //! from sysfs; [`Topology::from_root`] reads a tree of the same form from elsewhere, for tests and for machines of others;
-//! [`Topology::flat`] makes one up. The result is plain data that does not change: it can be shared freely, and a cpu that
-//! comes online later is not in it.
+//! [`Topology::flat`] and [`Topology::of_nodes`] make one up. The result is plain data that does not change: it can be shared
+//! freely, and a cpu that comes online later is not in it.
 //!
 //! # What always holds
 //!
@@ -33,6 +33,7 @@
 
 pub mod affinity;
 pub mod cpulist;
+mod made;
 pub mod numa;
 mod parts;
 mod read;
@@ -121,50 +122,7 @@ impl Topology {
     ///
     /// Where the tree does not say which cpus there are, they are these.
     pub fn from_root_allowing(root: impl AsRef<Path>, allowed: &[usize]) -> Self {
-        let mut topology = read::read(root.as_ref(), allowed);
-        let mut usable = allowed.to_vec();
-        usable.retain(|&cpu| topology.position(cpu).is_some());
-        usable.sort_unstable();
-        usable.dedup();
-        if !usable.is_empty() {
-            topology.allowed = usable;
-        } else if !allowed.is_empty() {
-            let list = cpulist::print(allowed);
-            topology.remarks.push(format!("none of the cpus {list}, which may be used, is online; all are allowed"));
-        }
-        topology
-    }
-
-    /// A machine of one node whose cpus share nothing; cpu 0 if the list is empty.
-    ///
-    /// # Examples
-    /// ```
-    /// use reweave_core::topology::Topology;
-    ///
-    /// let machine = Topology::flat(0..4);
-    /// assert_eq!((machine.cpus().len(), machine.cores().len(), machine.nodes().len()), (4, 4, 1));
-    /// assert_eq!(machine.fallback(), None);
-    /// ```
-    pub fn flat(cpus: impl IntoIterator<Item = usize>) -> Self {
-        let mut cpus: Vec<usize> = cpus.into_iter().collect();
-        if cpus.is_empty() {
-            cpus.push(0);
-        }
-        cpus.sort_unstable();
-        cpus.dedup();
-        let mut topology = Self {
-            cpus_known: true,
-            places: (0..cpus.len()).map(Self::lonely).collect(),
-            cores: cpus.iter().map(|&cpu| Core { cpus: vec![cpu], package: None }).collect(),
-            caches: Vec::new(),
-            nodes: Vec::new(),
-            allowed: cpus.clone(),
-            fallback: None,
-            remarks: Vec::new(),
-            cpus,
-        };
-        topology.set_flat();
-        topology
+        read::read(root.as_ref(), allowed).allowing(allowed)
     }
 
     /// The cpus that are online, in ascending order. Their numbers may have holes.

@@ -226,7 +226,7 @@ impl Topology {
     }
 
     /// Puts each cpu on its node; every cpu is on exactly one of them.
-    fn set_nodes(&mut self, nodes: Vec<Node>) {
+    pub(super) fn set_nodes(&mut self, nodes: Vec<Node>) {
         for (index, node) in nodes.iter().enumerate() {
             for at in node.cpus.iter().filter_map(|&cpu| self.cpus.binary_search(&cpu).ok()) {
                 self.places[at].node = index;

@@ -455,3 +455,32 @@ fn any_tree_gives_a_consistent_machine() {
     }
     QuickCheck::new().rng(Gen::new(40)).tests(150).quickcheck(law as fn(Vec<Planted>, bool, Vec<u8>) -> bool);
 }
+
+#[test]
+fn any_machine_that_is_made_up_is_consistent() {
+    fn law(nodes: Vec<Vec<Vec<u8>>>, distance: u8, allowed: Vec<u8>) -> bool {
+        let nodes: Vec<Vec<Vec<usize>>> = nodes
+            .into_iter()
+            .map(|groups| {
+                groups.into_iter().map(|group| group.into_iter().map(|cpu| usize::from(cpu % 40)).collect()).collect()
+            })
+            .collect();
+        let groups: Vec<Vec<&[usize]>> =
+            nodes.iter().map(|groups| groups.iter().map(Vec::as_slice).collect()).collect();
+        let nodes: Vec<&[&[usize]]> = groups.iter().map(Vec::as_slice).collect();
+        let allowed: Vec<usize> = allowed.into_iter().map(usize::from).collect();
+        let topology = Topology::of_nodes(&nodes, |_, _| u32::from(distance)).allowing(&allowed);
+        check(&topology, 8);
+        topology.caches().is_sorted_by_key(|cache| cache.cpus()[0])
+    }
+    QuickCheck::new().rng(Gen::new(6)).tests(300).quickcheck(law as fn(Vec<Vec<Vec<u8>>>, u8, Vec<u8>) -> bool);
+}
+
+#[test]
+fn a_thread_that_is_pinned_is_where_it_says() {
+    for cpu in affinity::allowed() {
+        let there = thread::spawn(move || affinity::pin(cpu).then(affinity::current)).join().unwrap();
+        // Where the system refuses, there is nothing to see.
+        assert!(there.is_none_or(|there| there == Some(cpu)), "pinned to {cpu}, and on {there:?}");
+    }
+}

@@ -24,6 +24,17 @@ pub const MODELS: &[Model] = &[
         body: found_at_any_time,
     },
     Model {
+        name: "cancelled-by-number",
+        property: "a task that is cancelled by its number as it is started leaves no slot and no entry behind",
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        covers: &["ran", "cancelled"],
+        seeded: &[
+            Seeded { bug: "agenda/come-after-the-end", run: Run::loom_bounded(2), expect: "a slot was kept" },
+            Seeded { bug: "agenda/come-after-the-end", run: Run::shuttle_pct(3, 5_000), expect: "a slot was kept" },
+        ],
+        body: cancelled_by_number,
+    },
+    Model {
         name: "cancel-all",
         property: "a future that is started, or suspends, as all are cancelled does not stay suspended, unless it came later",
         runs: &[Run::loom_bounded(2), Run::loom_bounded(3).deep(), Run::shuttle_pct(3, 5_000)],
@@ -55,6 +66,26 @@ fn found_at_any_time() {
     kernel.work(0, |desk| assert!(desk.work_once()));
     other.join().unwrap();
     assert_eq!(kernel.tasks()[0].state, State::Completed);
+}
+
+fn cancelled_by_number() {
+    let kernel = Arc::new(Kernel::with(1, Policy::new().observed(1)));
+    let class = kernel.handle().class("one at a time", 1);
+    let other = thread::spawn({
+        let kernel = kernel.clone();
+        move || {
+            if let Some(task) = kernel.tasks().first() {
+                kernel.cancel_task(task.id, "by its number");
+            }
+        }
+    });
+    let task = class.task().spawn(|| ());
+    kernel.work(0, |desk| look(desk, 1));
+    other.join().unwrap();
+    kernel.work(0, work_off);
+    cover(if task.join().is_ok() { "ran" } else { "cancelled" });
+    assert_eq!((class.running(), class.waiting()), (0, 0), "a slot was kept, or an entry");
+    assert!(kernel.close_if_done(), "not all is done");
 }
 
 fn cancel_all() {

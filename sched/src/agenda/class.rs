@@ -71,7 +71,7 @@ impl Class {
         self.of(|tasks| tasks.limit)
     }
 
-    /// How many of its tasks have begun and not ended.
+    /// How many of its tasks count against the limit: have begun, or are about to, and have not ended; without those that run in the place of another.
     pub fn running(&self) -> usize {
         self.of(|tasks| tasks.running)
     }

@@ -21,12 +21,12 @@
 //! | come | who starts the task | nowhere: waits, with a key |
 //! | begin | a worker | the first that waits and that no limit forbids: has *rights*, and is *counted* against the limits |
 //! | begin in place | who waits for it by blocking, and will run it on its own stack | waits: the same; where a limit is reached and the one who waits has the right, it shares that and is not counted |
-//! | leave | who ends the task, whatever it has come to | waits: is forgotten. Has begun: is counted no more |
+//! | leave | who ends the task, whatever it has come to | waits: is forgotten. Has begun: is counted no more. Has not come yet: will not |
 //!
 //! # Invariants
 //!
-//! 1. *No limit is passed*: begin looks at the limits and counts in one hold of the lock. Who begins in place is counted only once with the one
-//!    that it runs in the place of, which does nothing meanwhile.
+//! 1. *No limit is passed*: begin looks at the limits and counts in one hold of the lock. A task counts as one with all that is done in its
+//!    place: the closures that it waits for, and the halves of joins and jobs of scopes that it waits for, wherever they run.
 //! 2. *What may begin is not left with all asleep*: every step that lets a task begin writes `ready`, by a read-modify-write, and then calls, as
 //!    whoever pushes to a deque does (`sleep.rs`).
 //! 3. *A task is taken once*: by whoever takes it out of the map.
@@ -80,6 +80,8 @@ struct State {
     running: usize,
     /// Places of tasks that are about to come.
     reserved: usize,
+    /// Nobody need wait for room any more: whoever comes is turned away.
+    shut: bool,
 }
 
 /// Every task goes through the agenda.
@@ -128,6 +130,8 @@ unsafe impl Sync for Seat {}
 struct Place {
     /// Where it waits.
     key: Option<Key>,
+    /// It has ended, perhaps before it came.
+    left: bool,
     /// May run, as far as the limit on all is concerned, and that of its class.
     rights: Rights,
     /// Those that have to be given back.
@@ -166,6 +170,7 @@ impl Agenda {
                 classes: vec![unclassed],
                 running: 0,
                 reserved: 0,
+                shut: false,
             }),
         }
     }
@@ -198,13 +203,33 @@ impl Agenda {
         self.state.lock().waiting()
     }
 
+    /// How many tasks wait, if none of them may begin.
+    pub(crate) fn stuck(&self) -> u64 {
+        let state = self.state.lock();
+        if state.ready() == 0 { state.waiting() as u64 } else { 0 }
+    }
+
+    /// What `of` makes of each entry that waits. Under the lock.
+    pub(crate) fn each_that_waits<R>(&self, of: impl Fn(&JobRef) -> R) -> Vec<R> {
+        let state = self.state.lock();
+        state.classes.iter().flat_map(|class| class.waiting.values()).map(|waiting| of(&waiting.entry)).collect()
+    }
+
+    /// From now on nobody waits for room: whoever comes is turned away.
+    pub(crate) fn shut(&self) {
+        self.state.lock().shut = true;
+        self.ready.fetch_add(0, Ordering::AcqRel);
+        self.room.wake_all_after_rmw();
+    }
+
     pub(crate) fn policy(&self) -> Policy {
         self.state.lock().policy.clone()
     }
 
     /// Has tasks keep to another policy from now on, if the one so far is still `expected`: whether it was. Those that have begun go on; those that wait
     /// are put in the new order.
-    pub(crate) fn change(&self, expected: &Policy, policy: Policy) -> bool {
+    /// `also` is done in the same step.
+    pub(crate) fn change(&self, expected: &Policy, policy: Policy, also: impl FnOnce(&Policy)) -> bool {
         let mut state = self.state.lock();
         if state.policy != *expected {
             return false;
@@ -213,6 +238,7 @@ impl Agenda {
         if policy.fairness != state.policy.fairness {
             state.reorder(policy.fairness);
         }
+        also(&policy);
         state.policy = policy;
         self.publish(&state);
         drop(state);
@@ -232,7 +258,7 @@ impl Agenda {
     /// pool still takes it. Somebody has to be called then.
     ///
     /// # Errors
-    /// The entry, if it is too late.
+    /// The entry, if it is too late, or if the task has ended before it came.
     pub(crate) fn push(
         &self,
         entry: JobRef,
@@ -242,7 +268,11 @@ impl Agenda {
     ) -> Result<(), JobRef> {
         let mut state = self.state.lock();
         state.reserved -= usize::from(reserved);
-        if !come_in() {
+        // SAFETY: under the lock.
+        let left = unsafe { seat.place(|place| place.left) } && !seeded("agenda/come-after-the-end");
+        if left || !come_in() {
+            drop(state);
+            self.room.wake_one_after_rmw();
             return Err(entry);
         }
         let key = state.order.key(seat.priority, &seat.group);
@@ -266,7 +296,7 @@ impl Agenda {
             let seat = unsafe { seat.as_ref() };
             let counted = Rights { all: true, class: true };
             // SAFETY: under the lock.
-            unsafe { seat.place(|place| *place = Place { key: None, rights: counted, counted }) };
+            unsafe { seat.place(|place| *place = Place { rights: counted, counted, ..Place::default() }) };
             state.order.begins(key, &seat.group);
             state.count(seat.class, counted);
             self.publish(&state);
@@ -297,9 +327,10 @@ impl Agenda {
             }
             let rights = Rights { all: true, class: true };
             // SAFETY: under the lock.
-            unsafe { seat.place(|place| *place = Place { key: None, rights, counted }) };
+            unsafe { seat.place(|place| *place = Place { rights, counted, ..Place::default() }) };
             let waiting = state.classes[seat.class].waiting.remove(&key);
-            state.order.begins(key, &seat.group);
+            // Out of turn: the rounds do not go on with it.
+            state.order.goes(&seat.group);
             state.count(seat.class, counted);
             self.publish(&state);
             waiting.map(|waiting| waiting.entry)
@@ -313,7 +344,8 @@ impl Agenda {
         let entry = {
             let mut state = self.state.lock();
             // SAFETY: under the lock.
-            let Place { key, counted, .. } = unsafe { seat.place(std::mem::take) };
+            let Place { key, counted, .. } =
+                unsafe { seat.place(|place| std::mem::replace(place, Place { left: true, ..Place::default() })) };
             if !seeded("agenda/keep-slot") {
                 state.uncount(seat.class, counted);
             }
@@ -342,7 +374,7 @@ impl State {
     }
 
     fn has_room(&self) -> bool {
-        self.policy.max_waiting.is_none_or(|most| self.waiting() + self.reserved < most)
+        self.shut || self.policy.max_waiting.is_none_or(|most| self.waiting() + self.reserved < most)
     }
 
     fn slots(&self) -> usize {

@@ -90,7 +90,7 @@ impl Order {
     pub(super) fn goes(&mut self, group: &Group) {
         let Some(line) = self.groups.get_mut(group) else { return };
         line.waiting -= 1;
-        // Its last round is not after the current one, or nobody will miss it: it begins again with the next.
+        // It begins again with the next round. As long as one of the group waits, those that were cancelled have used up their turns.
         if line.waiting == 0 {
             self.groups.remove(group);
         }

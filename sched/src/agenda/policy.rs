@@ -9,7 +9,7 @@ use super::{GOVERNS, TIMES};
 #[non_exhaustive]
 pub enum Fairness {
     /// The order of work stealing, the fastest: a worker begins its own newest task first, others take its oldest. Now and then every
-    /// worker begins the oldest one that it finds, so nothing starves.
+    /// worker begins the oldest one that it finds, so nothing starves. Where there are limits, too, tasks begin in the order in which they were started.
     #[default]
     Stealing,
     /// The order in which they were started.
@@ -28,7 +28,8 @@ pub enum Fairness {
     },
     /// In rounds: one task of each [group](crate::task::Options::group) after another. A task that names no group belongs to that of its parent's children.
     ///
-    /// Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996), with every task as long as any other.
+    /// Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996), with every task as long as any other. A task that is cancelled before its turn has
+    /// used it up, as long as others of its group wait.
     RoundRobin,
 }
 
@@ -39,9 +40,11 @@ pub enum Fairness {
 ///
 /// # Limits, and waiting under them
 ///
-/// A task that has begun counts until it has ended, also while it waits: a limit of 4 on calls of a service means that many calls under way.
-/// So a task that waits for another which may not begin under the same limit waits for ever. Where that is a closure
-/// and is waited for by blocking ([`Task::join`](crate::Task::join)), the one who waits runs it in its own place; futures that wait for each
+/// A task that has begun counts until it has ended, also while it waits: a limit of 4 on calls of a service means that many calls under way. It
+/// counts as one with all that is done in its place: halves of [joins](crate::join()) and jobs of [scopes](crate::scope()), wherever they run, and closures
+/// of the same class that it waits for by blocking ([`Task::join`](crate::Task::join)) and that may not begin by themselves.
+///
+/// So a task that waits for another which may not begin under the same limit waits for ever, unless that is such a closure. Futures that wait for each
 /// other should be of different classes, or have timeouts.
 ///
 /// # Examples

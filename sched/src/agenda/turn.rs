@@ -37,18 +37,13 @@ impl Shared {
         entry
     }
 
-    /// Whether a task may begin here and now, on the stack of one who waits for it and has this seat, if it has one. Its entry, if it waited.
-    pub(crate) fn begin_in_place(&self, seat: &Seat, waits: Option<&Seat>) -> (bool, Option<JobRef>) {
-        self.agenda.begin_in_place(seat, waits)
-    }
-
     /// An entry that was taken out of the agenda will not be run: it counts as one that has ended.
     pub(crate) fn withdraw(&self) {
         if !seeded("agenda/withdraw-uncounted") {
             self.withdrawn.fetch_add(1, Ordering::AcqRel);
         }
         // All may be done with this, and all asleep. The fence is between our count and the look whether the pool is closing; opposite
-        // is that of who lies down, who was called when it began to close.
+        // is that of who says so, and then looks himself.
         fence_after_rmw();
         self.end_if_done();
     }

@@ -15,6 +15,7 @@
 //! | the function panics | one sends that as the outcome of the item, and goes on |
 
 use reweave_core::Reason;
+use reweave_core::cancel::{self, Token};
 use reweave_core::channel::{self, Receiver, Sender, Why};
 use reweave_core::sync::{Arc, Mutex};
 
@@ -84,7 +85,7 @@ where
 {
     let workers = workers.max(1);
     let (sender, output) = channel::bounded(workers);
-    let output_end = Arc::new(Output { sender, reason: Mutex::new(None) });
+    let output_end = Arc::new(Output { sender, reason: Mutex::new(None), around: cancel::current() });
     let f = Arc::new(f);
     for _ in 0..workers {
         let (input, output, f) = (input.clone(), output_end.clone(), f.clone());
@@ -112,6 +113,8 @@ struct Output<O> {
     sender: Sender<O>,
     /// Why the first of them has ended.
     reason: Mutex<Option<Reason>>,
+    /// The token around them: where that is cancelled, some may never have begun, and nothing to say.
+    around: Option<Token>,
 }
 
 impl<O> Output<O> {
@@ -126,7 +129,8 @@ impl<O> Output<O> {
 
 impl<O> Drop for Output<O> {
     fn drop(&mut self) {
-        if let Some(reason) = self.reason.lock().take() {
+        let cancelled = || self.around.as_ref().and_then(Token::reason).map(|cancelled| cancelled.to_string().into());
+        if let Some(reason) = self.reason.lock().take().or_else(cancelled) {
             self.sender.close(reason);
         }
     }

@@ -105,7 +105,7 @@ impl BlockingHook for Compensation {
 
     fn unblock(&self) {
         if let Some(worker) = self.worker().filter(|worker| worker.goes_on()) {
-            self.0.crew.state.fetch_sub(BLOCKED, Ordering::AcqRel);
+            self.0.one_goes_on();
             worker.works();
             worker.trace.note(What::Unblock);
         }
@@ -143,6 +143,11 @@ pub fn blocking<T>(body: impl FnOnce() -> T) -> T {
 }
 
 impl Shared {
+    /// A worker that was counted as blocked is so no longer.
+    pub(crate) fn one_goes_on(&self) {
+        self.crew.state.fetch_sub(BLOCKED, Ordering::AcqRel);
+    }
+
     /// A worker is about to block.
     fn block(this: &Arc<Self>) {
         this.crew.state.fetch_add(BLOCKED, Ordering::AcqRel);

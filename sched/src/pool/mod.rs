@@ -1,7 +1,8 @@
 //! A pool: workers, and the jobs that they share.
 //!
 //! [`Pool::builder`] makes one; [`Pool::global`] is the one that is used where none is named. A pool ends when it is
-//! dropped: what has been spawned in it ends first.
+//! dropped: what runs or is queued in it ends first. [`Pool::shutdown`] ends it with a deadline, or cancels what is left; after
+//! [`Pool::detach`] it ends by itself.
 //!
 //! # Blocked workers
 //!
@@ -13,8 +14,12 @@
 //! | module | concept |
 //! |---|---|
 //! | `builder` | what a pool is made of |
+//! | `layout` | where its workers are at home, and how near to each other |
+//! | `seats` | the places of workers, and the threads that take them |
 //! | `crew` | how many threads there are, and how many of them are blocked |
 //! | `dump` | where everything stands, for a person |
+//! | `end` | shutting down, and what is waited for |
+//! | `hooks` | what a program hears of its threads |
 //! | `install` | running something in a pool, from outside |
 //! | `policy` | what its tasks must keep to, and how that is changed |
 //! | `roots` | cancelling all tasks |
@@ -22,20 +27,24 @@
 mod builder;
 mod crew;
 mod dump;
+mod end;
+mod hooks;
 mod install;
+mod layout;
 mod policy;
 mod roots;
+mod seats;
 
+use std::cell::RefCell;
 use std::fmt;
-use std::io;
-use std::ops::Range;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 use std::time::Instant;
 
-use reweave_core::context::{Agent, Context, Hook};
+use crossbeam_utils::CachePadded;
+use reweave_core::event::WaitList;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Lazy, Mutex, thread};
+use reweave_core::sync::{Arc, Lazy, Mutex, thread_local};
 use reweave_core::time::Clock;
 
 use crate::agenda::Agenda;
@@ -48,17 +57,26 @@ use crate::task::Table;
 use crate::trace::{Pen, Recorder, Untraced};
 use crate::worker::Worker;
 
-use crew::{Compensation, Crew};
+use builder::Refused;
+use crew::Crew;
 use roots::Roots;
+use seats::Seats;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
 pub use dump::{Dump, DumpedClass, DumpedWorker};
+pub use end::{Left, Shutdown, ShutdownError};
+pub(crate) use layout::{Home, Layout};
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);
 
 static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
+
+thread_local! {
+    /// Jobs that have come too late, while this thread is ending one.
+    static LATE: RefCell<Option<Vec<JobRef>>> = const { RefCell::new(None) };
+}
 
 static SEQUENTIAL: Lazy<Arc<Shared>> = Lazy::new(Shared::sequential);
 
@@ -70,7 +88,9 @@ pub(crate) struct Shared {
     made: AtomicUsize,
     pub(crate) sleep: Sleep,
     pub(crate) door: Door,
-    pub(crate) inject: Injector,
+    /// One for each node.
+    inject: Box<[CachePadded<Injector>]>,
+    pub(crate) layout: Layout,
     /// Tasks that wait for their turn.
     pub(crate) agenda: Agenda,
     /// Entries that will not be run.
@@ -79,23 +99,25 @@ pub(crate) struct Shared {
     pub(crate) table_of_tasks: Table,
     crew: Crew,
     seats: Mutex<Seats>,
-    /// No more will come from outside: threads end when all is done.
-    closing: AtomicBool,
+    /// Whether it ends, and what is to be done before: see `end`.
+    closing: AtomicUsize,
     /// All is done: threads end.
     over: AtomicBool,
+    /// Threads that have been started and not ended.
+    alive: AtomicUsize,
+    /// Those who wait for the end of all threads.
+    waiters: WaitList,
+    /// Somebody cancels what was suspended at the end.
+    swept: AtomicBool,
     started: Instant,
     /// Who records what it does, if it is built for that.
     pub(crate) recorder: Option<Recorder>,
+    /// How many threads the system refused to keep where they were to be.
+    refused_bindings: AtomicUsize,
+    /// How many workers have died, and got another thread.
+    replaced: AtomicUsize,
     /// The tokens that cancel all tasks.
     pub(crate) roots: Roots,
-}
-
-/// The places of workers that no thread has, and the threads.
-#[derive(Default)]
-struct Seats {
-    free: Vec<usize>,
-    /// By place: the last thread there.
-    threads: Vec<Option<thread::JoinHandle<()>>>,
 }
 
 impl Pool {
@@ -146,6 +168,7 @@ impl Pool {
         let workers = self.0.workers().map(|worker| {
             let mut stats = worker.counters.read(self.0.now());
             stats.waiting = worker.tasks.len() + worker.halves.len();
+            stats.node = self.0.layout.node_number(worker.home().node);
             stats
         });
         PoolStats {
@@ -153,7 +176,10 @@ impl Pool {
             uptime_ns: self.0.now(),
             threads,
             blocked,
-            injected: self.0.inject.len(),
+            injected: self.0.injected(),
+            suspended: self.0.suspended(),
+            refused_bindings: self.0.refused_bindings.load(Ordering::Relaxed),
+            replaced: self.0.replaced.load(Ordering::Relaxed),
             waiting: self.0.agenda.waiting(),
             tasks: self.task_stats(),
         }
@@ -187,15 +213,14 @@ impl Pool {
     }
 
     /// Makes the pool and starts its threads.
-    fn start(settings: Builder) -> Result<Self, BuildError> {
-        let shared = Arc::new(Shared::new(settings));
+    fn start(settings: Builder, layout: Layout) -> Result<Self, BuildError> {
+        let shared = Arc::new(Shared::new(settings, layout));
         let pool = Self(shared);
         let threads = pool.threads();
         for started in 0..threads {
             if let Err(cause) = Shared::start_thread(&pool.0) {
                 pool.0.crew.never_started(threads - started);
-                pool.0.closing.store(true, Ordering::Release);
-                return Err(BuildError { started, threads, cause });
+                return Err(BuildError(Refused::Threads { started, threads, cause }));
             }
         }
         Ok(pool)
@@ -203,42 +228,39 @@ impl Pool {
 }
 
 impl Shared {
-    fn new(settings: Builder) -> Self {
+    fn new(settings: Builder, layout: Layout) -> Self {
         Self {
             table: (0..settings.most_threads).map(|_| AtomicPtr::new(null_mut())).collect(),
             made: AtomicUsize::new(0),
             sleep: Sleep::new(settings.threads / 2),
             door: Door::new(),
-            inject: Injector::new(),
+            inject: (0..layout.nodes()).map(|_| CachePadded::new(Injector::new())).collect(),
             agenda: Agenda::new(settings.policy.clone()),
             withdrawn: AtomicU64::new(0),
             table_of_tasks: Table::new(settings.policy.observed),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),
-            closing: AtomicBool::new(false),
+            closing: AtomicUsize::new(end::OPEN),
             over: AtomicBool::new(false),
+            alive: AtomicUsize::new(0),
+            waiters: WaitList::new(),
+            swept: AtomicBool::new(false),
             started: Clock::real().now(),
             recorder: settings.trace.map(|events| Recorder::new(&settings.name, events)),
+            refused_bindings: AtomicUsize::new(0),
+            replaced: AtomicUsize::new(0),
+            layout,
             roots: Roots::new(),
             settings,
         }
     }
 
-    /// With all workers, and no thread that is one.
-    pub(crate) fn without_threads(mut settings: Builder) -> Arc<Self> {
-        settings.most_threads = settings.threads;
-        let shared = Arc::new(Self::new(settings));
-        for _ in 0..shared.settings.threads {
-            shared.make_worker(&mut shared.seats.lock());
-        }
-        shared
-    }
-
     /// What tasks are started in where no pool can be had: each is run by whoever starts it, and a future goes on in the thread that wakes it.
     pub(crate) fn sequential() -> Arc<Self> {
         let mut settings = Pool::builder();
-        settings.threads = 0;
-        Arc::new(Self::new(settings))
+        let layout = settings.settle().expect("no nodes are named");
+        (settings.threads, settings.most_threads) = (0, 0);
+        Arc::new(Self::new(settings, layout))
     }
 
     /// Whether it has no workers, and never will.
@@ -254,61 +276,9 @@ impl Shared {
         }
     }
 
-    /// What tells the pool that a worker blocks.
-    pub(crate) fn hook(this: &Arc<Self>) -> Hook {
-        Hook::new(Compensation(this.clone()))
-    }
-
-    /// Puts a thread, which the crew counts already, on a free place.
-    fn start_thread(this: &Arc<Self>) -> io::Result<()> {
-        let mut seats = this.seats.lock();
-        let index = match seats.free.pop() {
-            Some(index) => index,
-            None => this.make_worker(&mut seats),
-        };
-        let shared = this.clone();
-        let agent = Agent::fresh();
-        let body = move || {
-            let hook = Self::hook(&shared);
-            let _entered = Context { hook: Some(hook.clone()), ..Context::default() }.enter();
-            let worker = shared.worker(index).expect("made before its thread");
-            agent.run(|| worker.run(hook, shared.clone()));
-        };
-        match thread::try_spawn_sized(this.settings.thread_name(index), this.settings.stack_size, body) {
-            Ok(thread) => {
-                seats.threads[index] = Some(thread);
-                Ok(())
-            }
-            Err(cause) => {
-                seats.free.push(index);
-                Err(cause)
-            }
-        }
-    }
-
-    /// Makes the next worker of the table.
-    fn make_worker(&self, seats: &mut Seats) -> usize {
-        let index = self.made.load(Ordering::Relaxed);
-        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index, self.pen(index))));
-        // Release publishes the worker.
-        self.table[index].store(worker, Ordering::Release);
-        self.made.store(index + 1, Ordering::Release);
-        seats.threads.push(None);
-        index
-    }
-
     /// What the worker of this place is to note events with.
     fn pen(&self, index: usize) -> Pen {
         self.recorder.as_ref().map_or_else(Pen::none, |recorder| recorder.pen(self.settings.thread_name(index)))
-    }
-
-    /// The worker of this place, if it has been made.
-    #[inline]
-    pub(crate) fn worker(&self, index: usize) -> Option<&Worker> {
-        // Acquire pairs with the release in `make_worker`.
-        let worker = self.table.get(index)?.load(Ordering::Acquire);
-        // SAFETY: made by `make_worker`, and kept until the pool goes.
-        unsafe { worker.as_ref() }
     }
 
     /// When the pool was started.
@@ -321,16 +291,17 @@ impl Shared {
         (Clock::real().now() - self.started).as_nanos() as u64 + 1
     }
 
-    /// All workers.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = &Worker> {
-        (0..self.made.load(Ordering::Acquire)).filter_map(|index| self.worker(index))
-    }
-
     /// Whether a job waits anywhere.
     pub(crate) fn has_work(&self) -> bool {
-        !self.inject.is_empty()
+        let injectors = if seeded("pool/look-into-one-injector") { &self.inject[..1] } else { &self.inject[..] };
+        injectors.iter().any(|injector| !injector.is_empty())
             || self.agenda.ready() > 0
             || self.workers().any(|worker| !worker.halves.is_empty() || !worker.tasks.is_empty())
+    }
+
+    /// How many jobs are in the injectors.
+    fn injected(&self) -> usize {
+        self.inject.iter().map(|injector| injector.len()).sum()
     }
 
     /// Whether a job waits and there are fewer at work than there should be.
@@ -352,46 +323,56 @@ impl Shared {
 
     /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
-        if !self.is_sequential() && self.door.enter(arrival) {
+        if self.is_sequential() {
+            // There are no workers: whoever brings it runs it.
+            job.run_without_worker();
+        } else if self.door.enter(arrival) {
             self.inject_again(job);
         } else {
-            // Too late, or there are no workers: whoever brings it ends it, or runs it.
-            job.run_without_worker();
+            // Too late: whoever brings it ends it.
+            match arrival {
+                Arrival::New => job.run_without_worker(),
+                Arrival::Woken => Self::run_late(job),
+            }
+        }
+    }
+
+    /// Ends a task that was woken too late. That may wake another, and that a third: so one after the other, and not one within the other.
+    fn run_late(job: JobRef) {
+        let is_first = LATE.with(|late| {
+            let mut late = late.borrow_mut();
+            let is_first = late.is_none();
+            late.get_or_insert_default().push(job);
+            is_first
+        });
+        if is_first {
+            while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
+                job.run_without_worker();
+            }
+            LATE.with(|late| late.take());
         }
     }
 
     /// The same with a job that has been counted already.
     pub(crate) fn inject_again(&self, job: JobRef) {
-        self.inject.push(job);
+        self.injector(self.node_here()).push(job);
         self.sleep.call(|| self.wants_another());
     }
 
-    /// Whether every job that was ever queued has ended, at some moment during the call; so many of them came from outside, and no more
-    /// come meanwhile.
-    ///
-    /// Who has ended is counted before who was queued. Counts only rise, and no more have ended than were queued; so if the two sums are
-    /// the same, they were so at the moment between.
-    fn is_quiet(&self, from_outside: u64) -> bool {
-        let withdrawn = || self.withdrawn.load(Ordering::Acquire);
-        let ended = || withdrawn() + self.workers().map(|worker| worker.counters.executed.get()).sum::<u64>();
-        let queued = || self.workers().map(|worker| worker.counters.queued.get()).sum::<u64>();
-        if seeded("pool/count-queued-first") {
-            let queued = queued();
-            return ended() == queued + from_outside;
+    /// The queue of a node for all workers.
+    #[inline]
+    pub(crate) fn injector(&self, node: usize) -> &Injector {
+        &self.inject[node]
+    }
+
+    /// The node whose workers are the nearest to the calling thread.
+    fn node_here(&self) -> usize {
+        if self.layout.nodes() == 1 {
+            return 0;
         }
-        ended() == queued() + from_outside
-    }
-
-    /// Takes no more jobs from outside, if all is done: whether it is.
-    pub(crate) fn close_if_done(&self) -> bool {
-        self.door.close_if(|from_outside| self.is_quiet(from_outside))
-    }
-
-    /// Ends the threads, if no more will come and all is done.
-    pub(crate) fn end_if_done(&self) {
-        if self.closing.load(Ordering::Acquire) && !self.is_over() && self.close_if_done() {
-            self.over.store(true, Ordering::SeqCst);
-            self.sleep.call_all();
+        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), self)) {
+            Some(worker) => worker.home().node,
+            None => self.layout.node_here(),
         }
     }
 
@@ -402,68 +383,6 @@ impl Shared {
             self.end_if_done();
             self.is_over() || self.wants_another()
         })
-    }
-
-    /// Lets a spare worker go that has nothing to do, if there are enough without it. Then the thread has left it, and its place is free.
-    pub(crate) fn dismiss(&self, worker: &Worker) -> bool {
-        let ties = {
-            // Whoever hires after the count below waits for this place.
-            let mut seats = self.seats.lock();
-            if !worker.tasks.is_empty() || !self.crew.dismiss() {
-                return false;
-            }
-            if seeded("pool/free-before-leaving") {
-                seats.free.push(worker.index());
-                drop(seats);
-                worker.leave()
-            } else {
-                let ties = worker.leave();
-                seats.free.push(worker.index());
-                ties
-            }
-        };
-        // This thread was counted as running until now: who lay down meanwhile may have left work to it, and would find it when its
-        // own time is over. The fence of the call is between our count and the look for sleepers, opposite that of who lay down.
-        self.sleep.call(|| self.wants_another());
-        drop(ties);
-        true
-    }
-
-    /// Whether its threads are to end.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-
-    /// Ends the threads when all is done; a thread from outside waits for that.
-    fn end(&self) {
-        self.closing.store(true, Ordering::SeqCst);
-        // Whoever sleeps looks again.
-        self.sleep.call_all();
-        if Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self)) {
-            // One of its own jobs: the threads end by themselves.
-            return;
-        }
-        loop {
-            // Outside the lock: a thread that ends may want it.
-            let thread = self.seats.lock().threads.iter_mut().find_map(Option::take);
-            match thread {
-                // Another pool may have to make up for this wait.
-                Some(thread) => drop(blocking(|| thread.join())),
-                None => break,
-            }
-        }
-    }
-
-    /// The places of the workers that it was made with, and of those that make up for blocked ones.
-    pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
-        let (first, made) = (self.settings.threads, self.made.load(Ordering::Acquire));
-        (0..first, first..made.max(first))
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 

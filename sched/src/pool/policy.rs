@@ -25,9 +25,7 @@ impl Pool {
         loop {
             let before = shared.agenda.policy();
             let after = change(before.clone());
-            let observed = after.observed;
-            if shared.agenda.change(&before, after) {
-                shared.table_of_tasks.observe(observed);
+            if shared.agenda.change(&before, after, |after| shared.table_of_tasks.observe(after.observed)) {
                 return shared.call();
             }
         }

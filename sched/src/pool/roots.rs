@@ -4,16 +4,19 @@
 //! notes how many roots there were before (its *era*), which costs a load; few ask for their token, and only these look it up.
 
 use reweave_core::Reason;
-use reweave_core::cancel::{Cancelled, Token};
+use reweave_core::cancel::Token;
 use reweave_core::sync::Mutex;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Pool, Shared};
 
+/// The root will not be replaced: what is started under it is cancelled, too.
+const LAST: usize = 1 << (usize::BITS - 1);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Roots {
-    /// How many have been cancelled.
+    /// How many have been cancelled and replaced; and a flag.
     era: AtomicUsize,
     /// One for each era.
     tokens: Mutex<Vec<Token>>,
@@ -28,7 +31,7 @@ impl Roots {
     #[inline]
     pub(crate) fn era(&self) -> usize {
         // Acquire pairs with the release in `cancel`: there is a root of this era.
-        self.era.load(Ordering::Acquire)
+        self.era.load(Ordering::Acquire) & !LAST
     }
 
     /// The token above the tasks of this era.
@@ -36,17 +39,24 @@ impl Roots {
         self.tokens.lock()[era].clone()
     }
 
-    /// Why the tasks of this era are cancelled, if they are. One load, if not.
-    pub(crate) fn cancelled(&self, era: usize) -> Option<Cancelled> {
-        if era == self.era() { None } else { self.token(era).reason() }
+    /// Whether the tasks of this era are cancelled. One load, if not.
+    pub(crate) fn are_cancelled(&self, era: usize) -> bool {
+        // The last is never the same as an era without that flag.
+        era != self.era.load(Ordering::Acquire) && self.token(era).is_cancelled()
     }
 
-    fn cancel(&self, reason: Reason) {
+    /// Cancels the tasks that there are, and, `for_good`, all that will ever be.
+    fn cancel(&self, reason: Reason, for_good: bool) {
         let root = {
             let mut tokens = self.tokens.lock();
             let root = tokens.last().expect("there is always one").clone();
-            tokens.push(Token::new());
-            self.era.store(tokens.len() - 1, Ordering::Release);
+            let era = tokens.len() - 1;
+            if for_good {
+                self.era.store(era | LAST, Ordering::Release);
+            } else if self.era.load(Ordering::Relaxed) & LAST == 0 {
+                tokens.push(Token::new());
+                self.era.store(era + 1, Ordering::Release);
+            }
             root
         };
         // Outside the lock: what is cancelled may ask for its token.
@@ -57,7 +67,14 @@ impl Roots {
 impl Shared {
     /// As [`Pool::cancel_all`].
     pub(crate) fn cancel_all(&self, reason: Reason) {
-        self.roots.cancel(reason);
+        self.roots.cancel(reason, false);
+        self.stop_those_that_wait();
+    }
+
+    /// The same, and all tasks that are started afterwards are cancelled from the start.
+    pub(super) fn cancel_for_good(&self, reason: Reason) {
+        self.roots.cancel(reason, true);
+        self.stop_those_that_wait();
     }
 }
 
@@ -66,7 +83,7 @@ impl Pool {
     /// have not begun never will. Tasks that are started afterwards are not concerned.
     ///
     /// # Complexity
-    /// O(n) for n tokens of tasks. A call leaves a few words behind, for as long as the pool lives.
+    /// O(n) for n tasks that have a token, or wait for their turn. A call leaves a token behind, for as long as the pool lives.
     ///
     /// # Examples
     /// ```

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use reweave_core::Reason;
 use reweave_core::cancel::{Callback, Token};
-use reweave_core::sync::Mutex;
 use reweave_core::sync::atomic::{AtomicU64, Ordering};
+use reweave_core::sync::{Arc, Mutex};
 
 use super::State;
 use crate::agenda::Seat;
+use crate::pool::Shared;
 use crate::trace::Named;
 
 /// The number of a task: no other task of its pool has it, and later ones are greater.
@@ -52,6 +53,8 @@ impl fmt::Debug for TaskId {
 #[derive(Debug)]
 pub(crate) struct Card {
     pub(super) id: TaskId,
+    /// Where the pool is: it is there as long as the task runs.
+    pool: usize,
     pub(super) name: Option<Reason>,
     /// Its name in the pool's trace.
     pub(super) named: Option<Named>,
@@ -73,10 +76,11 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    /// Of a task that has just been made. The caller fills in the rest.
-    pub(super) fn new(id: TaskId, created: u64) -> Self {
+    /// Of a task that is about to be made in this pool. The caller fills in the rest.
+    pub(super) fn new(pool: &Arc<Shared>) -> Self {
         Self {
-            id,
+            id: pool.table_of_tasks.fresh(),
+            pool: Arc::as_ptr(pool).addr(),
             name: None,
             named: None,
             parent: None,
@@ -85,11 +89,21 @@ impl Card {
             timeout: None,
             seat: None,
             observed: false,
-            created,
+            created: pool.now(),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             alarm: Mutex::new(None),
         }
+    }
+
+    /// Whether it is that of a task of this pool. Asked while the task runs.
+    pub(super) fn is_of(&self, pool: &Arc<Shared>) -> bool {
+        self.pool == Arc::as_ptr(pool).addr()
+    }
+
+    /// Whether it is about to end, or has.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire) > 0
     }
 
     /// It is about to run for the first time. By the owner of the body.
@@ -114,7 +128,8 @@ impl Card {
             state,
             created: at(self.created).expect("no time of a pool is 0"),
             started: at(self.started.load(Ordering::Acquire)),
-            ended: at(self.ended.load(Ordering::Acquire)),
+            // Not before it can be found ended.
+            ended: at(self.ended.load(Ordering::Acquire)).filter(|_| state.is_final()),
         }
     }
 }

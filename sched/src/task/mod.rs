@@ -153,9 +153,10 @@ fn start<T: Send + 'static, B: record::Body<T>>(pool: Arc<Shared>, body: B) -> T
     Task { head, _output: PhantomData }
 }
 
-/// The number of the task that this thread runs, if it runs one that has a number: see [`Task::id`].
+/// The number of the task that runs here, if one does that has a number: see [`Task::id`]. Halves of joins and jobs of scopes belong to the task that waits for
+/// them, wherever they run.
 pub fn current() -> Option<TaskId> {
-    waker::with_current(|current| current.and_then(Head::card).map(|card| card.id))
+    waker::current_card().map(|card| card.id)
 }
 
 /// A task that was started, and its result, once: see the [module](self).
@@ -295,6 +296,13 @@ pub enum State {
     Cancelled,
     /// It has panicked.
     Failed,
+}
+
+impl State {
+    /// Whether it has ended.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Failed)
+    }
 }
 
 /// Why there is no result.

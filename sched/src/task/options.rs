@@ -14,7 +14,7 @@ use reweave_core::sync::Arc;
 use super::card::Card;
 use super::head::Head;
 use super::record::{Body, Closure, Polled, Record};
-use super::waker::with_current;
+use super::waker::current_card;
 use super::{Handle, Task};
 use crate::agenda::{Class, Group, Room, Seat};
 use crate::pool::{Pool, Shared};
@@ -176,13 +176,10 @@ impl Options {
 
     fn card(self, pool: &Arc<Shared>, reserved: bool) -> Card {
         let Self { name, priority, group, class, timeout, .. } = self;
-        let parent = with_current(|current| {
-            let parent = current.filter(|parent| Arc::ptr_eq(parent.pool(), pool));
-            parent.and_then(Head::card).map(|card| card.id)
-        });
+        let parent = current_card().filter(|parent| parent.is_of(pool)).map(|parent| parent.id);
         let group = group.map_or(Group::Children(parent), Group::Named);
         let number = class.as_ref().map_or(0, |class| class.number);
-        let mut card = Card::new(pool.table_of_tasks.fresh(), pool.now());
+        let mut card = Card::new(pool);
         card.named = name.as_ref().and_then(|name| pool.recorder.as_ref()?.named(name.as_str()));
         card.name = name;
         card.parent = parent;

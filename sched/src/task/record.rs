@@ -121,7 +121,10 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
         });
         match stepped {
             Ok(Poll::Ready(output)) => this.end(Ok(output), How::Completed),
-            Err(panic) => this.end(Err(Failed::Panicked(panic)), How::Panicked),
+            Err(panic) => {
+                this.head.pool().panicked(&*panic);
+                this.end(Err(Failed::Panicked(panic)), How::Panicked);
+            }
             // It may not have asked for its context, and so not know its token: then the token wakes it.
             Ok(Poll::Pending) => match this.head.listen().cancelled() {
                 Some(cancelled) => this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled),

@@ -36,7 +36,8 @@ struct Live {
     head: Reference,
 }
 
-/// How many tasks stand where: see [`PoolStats`](crate::PoolStats). Counted only while the pool keeps an account of them.
+/// How many tasks stand where: see [`PoolStats`](crate::PoolStats). Counted only while the pool keeps an account of them. What ends while they are counted may be
+/// counted twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskStats {
@@ -148,31 +149,26 @@ impl Pool {
         self.tasks().into_iter().filter(|task| task.state == state).collect()
     }
 
-    /// What is known of the task of this number, if the pool keeps an account of it. O(1), or O(n) for n that have ended.
+    /// What is known of the task of this number, if the pool keeps an account of it. O(n) for n that have ended and are kept.
     pub fn find_task(&self, id: TaskId) -> Option<TaskInfo> {
         let table = &self.shared().table_of_tasks;
         let live = table.live.get(&id);
-        let ended = table.ended.lock().iter().find(|task| task.id == id).cloned();
+        // Afterwards, as in `tasks`.
+        let ended = table.ended.lock().iter().rev().find(|task| task.id == id).cloned();
         ended.or_else(|| live.map(|live| live.info()))
     }
 
     /// Cancels the task of this number, as [`Task::cancel`](super::Task::cancel) does, if the pool keeps an account of it and it has not
     /// ended; tells whether this call was the first to.
     pub fn cancel_task(&self, id: TaskId, reason: impl Into<Reason>) -> bool {
-        let live = self.shared().table_of_tasks.live.get(&id);
-        live.is_some_and(|live| live.head.cancel(reason.into()))
+        self.shared().cancel_task(id, reason.into())
     }
 
     /// How many tasks stand where.
     pub(crate) fn task_stats(&self) -> TaskStats {
         let table = &self.shared().table_of_tasks;
-        let mut stats = TaskStats {
-            completed: table.completed.load(Ordering::Relaxed),
-            cancelled: table.cancelled.load(Ordering::Relaxed),
-            failed: table.failed.load(Ordering::Relaxed),
-            ..TaskStats::default()
-        };
-        for live in table.live.values() {
+        let mut stats = TaskStats::default();
+        for live in table.live.values().into_iter().filter(|live| !live.card.has_ended()) {
             match live.head.state() {
                 State::Pending => stats.pending += 1,
                 State::Running => stats.running += 1,
@@ -181,11 +177,20 @@ impl Pool {
                 State::Completed | State::Cancelled | State::Failed => {}
             }
         }
+        // Afterwards: what ends in between is counted twice rather than not at all.
+        stats.completed = table.completed.load(Ordering::Relaxed);
+        stats.cancelled = table.cancelled.load(Ordering::Relaxed);
+        stats.failed = table.failed.load(Ordering::Relaxed);
         stats
     }
 }
 
 impl Shared {
+    /// As [`Pool::cancel_task`].
+    pub(crate) fn cancel_task(&self, id: TaskId, reason: Reason) -> bool {
+        self.table_of_tasks.live.get(&id).is_some_and(|live| live.head.cancel(reason))
+    }
+
     /// As [`Pool::tasks`].
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
         let table = &self.table_of_tasks;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reweave_core::Reason;
 use reweave_core::cancel::{Cancelled, How};
 use reweave_core::context::{Context, Mark};
-use reweave_core::sync::thread_local;
+use reweave_core::sync::{Arc, thread_local};
 
 use super::State;
 use super::card::{Card, TaskInfo};
@@ -41,11 +41,15 @@ pub(super) fn awaits_directly(waker: &Waker) -> bool {
     true
 }
 
-/// The task that this thread runs, if it runs one, for as long as `look` looks at it.
-pub(super) fn with_current<R>(look: impl FnOnce(Option<&Head>) -> R) -> R {
-    let (head, _) = CURRENT.with(Cell::get);
-    // SAFETY: a task that is current is being run, further up on this stack.
-    look(unsafe { head.as_ref() })
+/// The card of the task that runs here, if it has one: wherever its context goes, also in a half of a join or a job of a scope that another worker
+/// has taken.
+pub(super) fn current_card() -> Option<Arc<Card>> {
+    let (head, mark) = CURRENT.with(Cell::get);
+    if mark == Context::mark() {
+        // SAFETY: a task that is current is being run, further up on this stack.
+        return unsafe { head.as_ref() }.and_then(Head::card).cloned();
+    }
+    Context::current().local.and_then(|local| local.get::<Arc<Card>>().cloned())
 }
 
 /// Whether the task that this thread polls goes on; why not, if it is cancelled.
@@ -77,8 +81,13 @@ impl Reference {
         unsafe { self.0.as_ref() }
     }
 
-    pub(super) fn wake(&self) {
-        self.head().wake_here();
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.head().cancelled().is_some()
+    }
+
+    /// It has been cancelled: ends it if it has not begun, else wakes it.
+    pub(super) fn stop(&self) {
+        Head::stop(self.0);
     }
 
     pub(super) fn state(&self) -> State {

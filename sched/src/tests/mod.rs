@@ -2,10 +2,13 @@
 
 mod accounts;
 mod dumps;
+mod ends;
 mod joins;
+mod nodes;
 mod par_laws;
 mod par_limits;
 mod par_streams;
 mod policies;
 mod scopes;
 mod tasks;
+mod threads;

@@ -225,13 +225,114 @@ fn a_task_that_is_cancelled_before_its_turn_leaves_no_trace() {
 }
 
 #[test]
+fn a_task_that_waits_is_cancelled_by_whatever_is_above_it() {
+    use reweave_core::cancel::Token;
+    let (pool, promise, holding) = held(Policy::new().max_running(1));
+    let above = Token::new();
+    let begins = || -> () { unreachable!("it was cancelled") };
+    let below = above.run(|| pool.spawn(begins));
+    let (asked, all) = (pool.spawn(begins), pool.spawn_async(async move { begins() }));
+    above.cancel("above");
+    assert_eq!(below.state(), State::Cancelled, "not when its turn comes");
+    asked.token().cancel("itself");
+    assert_eq!(asked.state(), State::Cancelled);
+    assert_eq!(all.state(), State::Pending);
+    let later = above.run(|| pool.spawn(begins));
+    assert_eq!(later.state(), State::Cancelled);
+    pool.cancel_all("all");
+    assert_eq!(all.state(), State::Cancelled);
+    assert_eq!(pool.stats().waiting, 0);
+    promise.fulfil(());
+    let _either = holding.join();
+    pool.spawn(|| ()).join().unwrap();
+}
+
+#[test]
+fn halves_and_jobs_are_done_in_the_place_of_the_task_that_waits_for_them() {
+    let pool = Pool::builder().threads(3).policy(Policy::new().max_running(1).observed(100)).build().unwrap();
+    for _ in 0..200 {
+        let task = pool.task().spawn(|| {
+            let own = crate::task::current();
+            let child = || spawn(crate::task::current).join().unwrap();
+            let whose = || assert_eq!(crate::task::current(), own, "wherever it runs");
+            let (first, second) = crate::join(
+                || {
+                    thread::yield_now();
+                    whose();
+                    child()
+                },
+                || {
+                    whose();
+                    child()
+                },
+            );
+            crate::scope(|s| {
+                s.spawn(|| {
+                    whose();
+                    assert_ne!(child(), own);
+                });
+                thread::yield_now();
+            });
+            first != second && own != first
+        });
+        assert!(task.join().unwrap());
+    }
+    let tasks = pool.tasks();
+    let children = tasks.iter().filter(|task| task.parent.is_some()).count();
+    assert!(children * 4 >= tasks.len() * 3 - 4, "{children} of {}", tasks.len());
+}
+
+#[test]
+fn a_pool_ends_that_has_tasks_waiting_for_a_future_that_waits_for_ever() {
+    let pool = Pool::builder().threads(1).policy(Policy::new().max_running(1)).build().unwrap();
+    let future = pool.spawn_async(std::future::pending::<()>());
+    let behind = pool.spawn(|| ());
+    while future.state() != State::Suspended {
+        thread::yield_now();
+    }
+    drop(pool);
+    assert_eq!((future.state(), behind.state()), (State::Cancelled, State::Cancelled));
+}
+
+#[test]
+fn who_waits_for_room_is_turned_away_when_the_pool_shuts() {
+    let (pool, promise, holding) = held(Policy::new().max_running(1).max_waiting(1));
+    let waiting = pool.spawn(|| 1);
+    let waits = thread::spawn({
+        let handle = pool.handle();
+        move || handle.spawn(|| 2).join().unwrap_err().to_string()
+    });
+    thread::nap(Duration::from_millis(20));
+    let end = thread::spawn(move || pool.shutdown(crate::Shutdown::Finish).unwrap());
+    assert_eq!(waits.join().unwrap(), "the task was cancelled: its pool has shut down");
+    promise.fulfil(());
+    holding.join().unwrap();
+    assert_eq!(waiting.join().unwrap(), 1);
+    end.join().unwrap();
+}
+
+#[test]
+fn a_long_chain_of_tasks_that_wait_for_each_other_is_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    let mut last = pool.spawn_async(std::future::pending::<()>());
+    for _ in 0..100_000 {
+        last = pool.spawn_async(async move { drop(last.await) });
+    }
+    while last.state() != State::Suspended {
+        thread::yield_now();
+    }
+    drop(pool);
+    assert!(last.is_ended());
+}
+
+#[test]
 fn the_last_one_that_is_cancelled_lets_the_pool_end() {
     let pool = Pool::new(1).unwrap();
     let calls = pool.class("calls", 1);
     let (promise, eventual) = promise::pair::<(), ()>();
     let first = calls.task().spawn_async(async move { eventual.await.is_ok() });
     let second = calls.task().spawn(|| ());
-    let end = thread::spawn(move || drop(pool));
+    let end = thread::spawn(move || pool.shutdown(crate::Shutdown::Finish).unwrap());
     thread::nap(Duration::from_millis(20));
     promise.fulfil(());
     assert!(first.join().unwrap());

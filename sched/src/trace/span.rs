@@ -90,7 +90,13 @@ impl Nesting {
     fn add(&mut self, event: &Event) {
         match event.what {
             What::Begin(unit) => self.begin(Subject::Run(unit), event.at),
-            What::Park => self.begin(Subject::Asleep, event.at),
+            What::Park => {
+                // A worker sleeps outside all runs: what is open has died with its thread.
+                for place in std::mem::take(&mut self.open) {
+                    self.spans[place].end = event.at;
+                }
+                self.begin(Subject::Asleep, event.at);
+            }
             What::Block => self.begin(Subject::Blocked, event.at),
             What::End(unit) => {
                 let place = self.end(Subject::Run(unit), event.at);

@@ -248,9 +248,7 @@ impl Head {
             How::Cancelled => ENDED | CANCELLED,
             How::Panicked => ENDED | PANICKED,
         };
-        if let Some(card) = &self.card {
-            self.leave_books(card, how);
-        }
+        let withdrawn = self.card.as_ref().is_some_and(|card| self.leave_books(card, how));
         // Release publishes the output; acquire takes over the waker.
         let before = self.state.fetch_or(flags, Ordering::AcqRel);
         self.waiters.wake_all_after_rmw();
@@ -265,11 +263,18 @@ impl Head {
             let tie = self.token.lock().as_mut().and_then(|own| own.wakes.take());
             drop(tie);
         }
+        if withdrawn {
+            self.pool.withdraw();
+        }
     }
 
-    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body.
+    /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
     pub(in crate::task) fn suspend(&self) -> bool {
         self.note(What::Suspend);
+        // Before it can be woken: what has gone on was suspended before.
+        if let Some(worker) = Self::worker_of(&self.pool) {
+            worker.counters.suspended.add(1);
+        }
         let suspended = |state: usize| match state & WOKEN {
             _ if seeded("task/forget-woken") => Some(state & !(RUNNING | WOKEN)),
             0 => Some(state & !RUNNING),

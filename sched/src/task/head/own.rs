@@ -7,25 +7,27 @@ use std::ptr::NonNull;
 
 use reweave_core::Reason;
 use reweave_core::cancel::{Callback, Cancelled, Token};
-use reweave_core::context::{Context, HandedOn, Lazily};
+use reweave_core::context::{Context, HandedOn, Lazily, Local};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
 
 use super::{ENDED, Head, OWNS, TIED};
+use crate::pool::Shared;
 use crate::task::waker::Reference;
 use crate::worker::Worker;
 
 /// The token of a task.
 pub(super) struct Own {
     token: Token,
-    /// What wakes a future when it is cancelled.
+    /// What wakes a future when it is cancelled, or ends a task that waits for its turn.
     pub(super) wakes: Option<Callback>,
     /// What cancels it with all tasks of the pool, where the token above it belongs to others.
     _falls: Option<Callback>,
 }
 
 impl Head {
-    /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled.
+    /// Its own token: below that of whoever started it, or the pool's. That of a future wakes it when it is cancelled, and that of a task which has
+    /// to wait for its turn ends it if it has not begun.
     pub(in crate::task) fn token(&self) -> Token {
         let made = {
             let mut own = self.token.lock();
@@ -45,17 +47,17 @@ impl Head {
             self.state.fetch_or(OWNS, Ordering::AcqRel);
             token
         };
-        if !self.vtable.is_closure {
+        if !self.vtable.is_closure || self.seat().is_some() {
             self.tie(&made);
         }
         made
     }
 
-    /// Sees to it that its token wakes it.
+    /// Sees to it that its token stops it.
     fn tie(&self, token: &Token) {
         let this = Reference::new(self);
         // Outside the lock: should the token be cancelled already, this wakes the task here; and if its pool has ended, ends it.
-        let tie = token.on_cancel(move |_| this.wake());
+        let tie = token.on_cancel(move |_| this.stop());
         let mut own = self.token.lock();
         if self.state.fetch_or(TIED, Ordering::AcqRel) & ENDED == 0 {
             own.as_mut().expect("made by the caller").wakes = Some(tie);
@@ -71,8 +73,9 @@ impl Head {
         if self.state.load(Ordering::Acquire) & OWNS != 0 {
             return self.token.lock().as_ref().and_then(|own| own.token.reason());
         }
-        let above = self.around.cancel.as_ref().and_then(Token::reason);
-        above.or_else(|| self.pool.roots.cancelled(self.era))
+        let above = self.around.cancel.as_ref().is_some_and(Token::is_cancelled);
+        // By its own token, so that it is told from what was cancelled above it.
+        if above || self.pool.roots.are_cancelled(self.era) { self.token().reason() } else { None }
     }
 
     /// A future is about to suspend: sees to it that a cancellation wakes it, its own, or that of all tasks.
@@ -91,12 +94,44 @@ impl Head {
             return false;
         }
         let first = head.token().cancel(reason);
-        if head.begin(true).is_some() {
-            let cancelled = head.cancelled().expect("cancelled just now");
+        Self::abandon(this);
+        first
+    }
+
+    /// It has been cancelled: ends it if it has to wait for its turn and has not begun, else wakes it, if it is a future. One that stands in a queue is
+    /// ended by whoever takes it out.
+    pub(in crate::task) fn stop(this: NonNull<Self>) {
+        // SAFETY: the caller has a reference.
+        let head = unsafe { this.as_ref() };
+        let ended = head.seat().is_some() && Self::abandon(this);
+        if !ended && !head.vtable.is_closure {
+            head.wake_here();
+        }
+    }
+
+    /// Ends it, which has been cancelled, if it has not begun: whether it has ended it.
+    fn abandon(this: NonNull<Self>) -> bool {
+        // SAFETY: the caller has a reference.
+        let head = unsafe { this.as_ref() };
+        let begun = head.begin(true).is_some();
+        if begun {
+            let cancelled = head.cancelled().expect("it has been cancelled");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
         }
-        first
+        begun
+    }
+}
+
+impl Shared {
+    /// Ends the tasks that wait for their turn and have been cancelled.
+    pub(crate) fn stop_those_that_wait(&self) {
+        let waiting = self.agenda.each_that_waits(|entry| {
+            // SAFETY: what waits there are tasks, and the entry is a reference.
+            Reference::new(unsafe { entry.address().cast().as_ref() })
+        });
+        // Outside the lock: what they drop is user code.
+        waiting.iter().filter(|task| task.is_cancelled()).for_each(Reference::stop);
     }
 }
 
@@ -105,7 +140,8 @@ impl Lazily for Head {
         let handed_on = HandedOn::Given(self.around.cancel.clone());
         let hook = Worker::current().map(Worker::hook);
         let task = self.card.as_ref().and_then(|card| card.name.clone());
-        Context { cancel: Some(self.token()), handed_on, hook, task, ..self.around.clone() }
+        let local = self.card.clone().map(Local::new);
+        Context { cancel: Some(self.token()), handed_on, hook, task, local, ..self.around.clone() }
     }
 
     fn handed_on(&self) -> Context {

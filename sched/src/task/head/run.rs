@@ -14,23 +14,30 @@ use crate::job::{Job, JobRef};
 use crate::pool::Shared;
 use crate::task::State;
 use crate::task::card::Card;
-use crate::task::waker::{Reference, as_current, with_current};
+use crate::task::waker::{Reference, as_current, current_card};
 use crate::trace::{self, Kind, Unit, What};
 use crate::worker::Worker;
 
 impl Head {
     /// Has it wait for its turn, if it has to, in a place that was `reserved` or in any; else enters it in a queue. The entry takes over a reference of
-    /// the caller's.
+    /// the caller's, who has another.
     pub(in crate::task) fn start(this: NonNull<Self>, reserved: bool) {
         // SAFETY: the caller's reference.
         let head = unsafe { this.as_ref() };
         head.note(What::Spawn);
         let Some(seat) = head.seat() else { return Self::submit(this, Arrival::New) };
-        // Its own handle: once the job is in, the task may end, and its pool with it.
-        let pool = head.pool.clone();
+        if head.around.cancel.is_some() {
+            // By which it hears that it is cancelled before its turn comes.
+            drop(head.token());
+        }
         // SAFETY: the entry's reference keeps it, until it is run.
         let entry = unsafe { JobRef::new(this.cast()) };
-        pool.come(entry, seat, reserved);
+        // The handle's reference keeps the head, and that the pool.
+        head.pool.come(entry, seat, reserved);
+        if head.cancelled().is_some() {
+            // All were cancelled when it was made and had not come yet.
+            Self::stop(this);
+        }
     }
 
     /// Enters the task in a queue, for the first time or after a wake-up; the entry takes over a reference of the caller's.
@@ -90,10 +97,8 @@ impl Head {
 
     /// Takes the body, if that has not begun and the limits of the pool's agenda allow it to be run on this stack.
     fn begin_in_place(&self, seat: &Seat) -> Option<Begun> {
-        let (may, entry) = with_current(|waits| {
-            let waits = waits.filter(|waits| Arc::ptr_eq(&waits.pool, &self.pool));
-            self.pool.begin_in_place(seat, waits.and_then(Self::seat))
-        });
+        let waits = current_card().filter(|waits| waits.is_of(&self.pool));
+        let (may, entry) = self.pool.agenda.begin_in_place(seat, waits.as_ref().and_then(|waits| waits.seat.as_ref()));
         if let Some(entry) = entry {
             // SAFETY: its reference; the caller has another.
             unsafe { Self::release(entry.address().cast()) };
@@ -151,16 +156,12 @@ impl Head {
         if begun == Begun::First { self.cancelled() } else { None }
     }
 
-    /// It is about to be found ended: the agenda lets others begin, the account has it among those that have ended, its alarm is off.
+    /// It is about to be found ended: the account has it among those that have, its alarm is off, the agenda lets others begin. Whether an entry was taken
+    /// back, which is to be counted when all is done.
     #[cold]
-    pub(super) fn leave_books(&self, card: &Arc<Card>, how: How) {
+    pub(super) fn leave_books(&self, card: &Arc<Card>, how: How) -> bool {
         let pool = &self.pool;
         card.ends(pool.now());
-        if let Some(entry) = card.seat.as_ref().and_then(|seat| pool.leave_agenda(seat)) {
-            // SAFETY: its reference; the caller has another.
-            unsafe { Self::release(entry.address().cast()) };
-            pool.withdraw();
-        }
         if card.observed {
             let state = match how {
                 How::Completed => State::Completed,
@@ -172,6 +173,10 @@ impl Head {
         // Outside the lock: the clock may want it.
         let alarm = card.alarm.lock().take();
         drop(alarm);
+        let Some(entry) = card.seat.as_ref().and_then(|seat| pool.leave_agenda(seat)) else { return false };
+        // SAFETY: its reference; the caller has another.
+        unsafe { Self::release(entry.address().cast()) };
+        true
     }
 
     /// Notes an event of its own, if that is recorded: every task of a pool with a recorder has a card.
@@ -205,10 +210,13 @@ pub(super) unsafe fn run_entry(job: NonNull<Job>, worker: Option<&Worker>) {
     let head = unsafe { this.as_ref() };
     if let Some(begun) = head.begin(false) {
         if worker.is_some() || head.pool.is_sequential() {
+            if let Some(worker) = worker.filter(|_| begun == Begun::Again) {
+                worker.counters.resumed.add(1);
+            }
             Head::run(this, begun);
         } else {
             let token = head.token();
-            token.cancel("its pool has ended");
+            token.cancel("its pool has shut down");
             let cancelled = token.reason().expect("cancelled just now");
             // SAFETY: the body is ours.
             unsafe { (head.vtable.abandon)(this, cancelled) };
