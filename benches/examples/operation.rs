@@ -21,13 +21,16 @@ use reweave_benches::workload::stm::sets::Set;
 use reweave_benches::workload::stm::sets::chains::Chains;
 use reweave_benches::workload::stm::sets::skip::SkipList;
 use reweave_benches::workload::stm::sets::tree::Tree;
+use reweave_sched::{Pool, join, scope, spawn};
 
 const USAGE: &str = "usage: operation OPERATION SYSTEM COUNT, where
   OPERATION  empty, read1, counter, transfer, audit (1,000 variables),
              large (reads as many variables as COUNT and writes a tenth of them, once),
              bank-audit10 (nine transfers and an audit of 1,000 accounts in ten operations),
              hash, list, rbtree, skip (a look-up), each also with -update (an insertion or a removal)
-  SYSTEM     reweave, mutex, rwlock, 2pl, stm, fast-stm, atomics
+             join, scoped-job, spawn-join (by one worker of a pool)
+  SYSTEM     reweave, mutex, rwlock, 2pl, stm, fast-stm, atomics; of those by a worker: reweave, and with a
+             recorder traced-off, traced-on
   COUNT      how often";
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn repeat(operation: &str, system: &str, count: u64) -> bool {
             on_memory::<reweave::Memory<Padded>>(operation, count)
                 || on_set::<reweave::Memory<Packed>>(operation, count)
                 || on_bank::<reweave::Accounts<Padded>>(operation, count)
+                || on_pool(operation, count, None)
         }
         "mutex" => {
             on_memory::<Locked<mutex::Alone, Padded>>(operation, count)
@@ -76,6 +80,8 @@ fn repeat(operation: &str, system: &str, count: u64) -> bool {
                 || on_set::<fast_stm::Memory>(operation, count)
                 || on_bank::<fast_stm::Accounts>(operation, count)
         }
+        "traced-off" => on_pool(operation, count, Some(false)),
+        "traced-on" => on_pool(operation, count, Some(true)),
         "atomics" => on_counters::<atomics::Counters>(operation, count),
         _ => false,
     }
@@ -154,6 +160,47 @@ fn on_bank<B: Bank>(operation: &str, count: u64) -> bool {
         let from = rng.usize(..SUMMED - 1);
         black_box(bank.transfer(from, from + 1, 1));
     });
+    true
+}
+
+/// Events that a recorder keeps.
+const RECORDED: usize = 1 << 12;
+/// Jobs of a scope: its own cost is theirs.
+const JOBS: u64 = 100;
+
+/// What one worker does for itself. `recorder`: whether there is one, and whether it is on.
+fn on_pool(operation: &str, count: u64, recorder: Option<bool>) -> bool {
+    let operation: fn(u64) = match operation {
+        "join" => |count| {
+            warmed_up(count, |round| {
+                black_box(join(|| black_box(round), || black_box(round)));
+            });
+        },
+        "scoped-job" => |count| {
+            warmed_up(count / JOBS, |_| {
+                scope(|scope| {
+                    for job in 0..JOBS {
+                        scope.spawn(move || {
+                            black_box(job);
+                        });
+                    }
+                });
+            });
+        },
+        "spawn-join" => |count| {
+            warmed_up(count, |round| {
+                black_box(spawn(move || round).join().expect("it does not fail"));
+            });
+        },
+        _ => return false,
+    };
+    let builder = Pool::builder().threads(1).spare_threads(0);
+    let builder = if recorder.is_some() { builder.trace(RECORDED) } else { builder };
+    let pool = builder.build().expect("the system starts a thread");
+    if recorder == Some(true) {
+        pool.trace().expect("it is built for it").start();
+    }
+    pool.install(|| operation(count));
     true
 }
 

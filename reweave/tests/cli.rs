@@ -95,6 +95,17 @@ fn mistakes_get_one_line_and_exit_code_2() {
         ("bench locks --workloads atom-load", "unknown workload `atom-load`: choose from lock"),
         ("bench sched --workloads spawn-await --systems rayon", "rayon does not offer spawn-await: choose from "),
         ("bench sched --systems std", "unknown system `std`: choose from "),
+        ("bench sched --trace /tmp/reweave.json", "--trace needs one workload: name it with --workloads"),
+        (
+            "bench sched --trace /tmp/reweave.json --workloads join-tree,par-map",
+            "--trace needs one workload: name it with --workloads",
+        ),
+        (
+            "bench sched --workloads par-map --trace /no/such/folder/trace.json",
+            "--trace: /no/such/folder/trace.json cannot be",
+        ),
+        ("bench sched --workloads par-map --trace /", "--trace: / cannot be written: it is a folder, a file is needed"),
+        ("bench stm --trace /tmp/reweave.json", "unknown option `--trace`"),
         ("doctor --yaml", "choose from --json, --help"),
     ] {
         let output = reweave(words);
@@ -263,6 +274,26 @@ fn schedulers_are_measured_where_a_system_offers_the_work() {
     {
         assert!(table.contains(part), "{part} in {table}");
     }
+}
+
+#[test]
+fn a_scheduler_can_be_seen_at_work() {
+    let file = scratch("trace.json");
+    let words = "bench sched --quick --runs 1 --seconds 0.002 --threads 2,1 --workloads scoped-spawn --systems rayon";
+    let output = reweave(&format!("{words} --trace {}", file.display()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("rayon") && stderr(&output).is_empty());
+    let json: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    fs::remove_file(&file).unwrap();
+    let events = json["traceEvents"].as_array().unwrap();
+    let named = |name: &str| events.iter().filter(|event| event["args"]["name"] == name).count();
+    assert_eq!(
+        (named("bench-0"), named("bench-1"), named("bench-2")),
+        (1, 1, 0),
+        "with the greatest number of threads"
+    );
+    let jobs = events.iter().filter(|event| event["ph"] == "X" && event["name"] == "job of a scope").count();
+    assert!(jobs >= 2000, "{jobs}: of a round to warm up, and another");
 }
 
 #[test]

@@ -56,6 +56,7 @@ use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef};
 use crate::pool::Pool;
+use crate::trace::{self, Kind, Unit, What};
 use crate::worker::Worker;
 
 /// Runs two computations, at the same time if there is a worker to spare, and returns both results.
@@ -150,6 +151,7 @@ impl Worker {
             done: Arc::new(Trigger::new()),
             thief: AtomicUsize::new(NOBODY),
             context: UnsafeCell::new(Some(context)),
+            traced: self.trace.spawn(Kind::Half),
         })));
         self.pending.set_shared(address.as_ptr());
         self.counters.shared.add(1);
@@ -198,6 +200,8 @@ struct Part {
     thief: AtomicUsize,
     /// Taken by the thief.
     context: UnsafeCell<Option<Context>>,
+    /// Its number in a trace.
+    traced: u64,
 }
 
 impl<F: FnOnce() -> T + Send, T> Half<F, T> {
@@ -242,10 +246,12 @@ impl<F: FnOnce() -> T + Send, T> Half<F, T> {
         let context = part.context.with_mut(|context| unsafe { (*context).take() }).unwrap_or_default();
         // SAFETY: the caller has the half.
         let body = unsafe { half.take_body() };
+        trace::begins(worker, || Unit::of(Kind::Half, part.traced));
         let result = catch_unwind(AssertUnwindSafe(|| {
             let _entered = context.enter();
             body()
         }));
+        trace::ends(worker, || Unit::of(Kind::Half, part.traced));
         if seeded("join/done-before-result") {
             done.signal(DONE);
         }
@@ -451,6 +457,7 @@ impl Worker {
             return None;
         };
         self.counters.stolen.add(1);
+        self.trace.note(What::Steal(thief.index()));
         // After the theft: had the thief begun with something else before, this would be done.
         if part.is_done() && !seeded("join/leapfrog-without-looking") {
             // SAFETY: only halves stand in that deque, and this one was taken out of it just now.

@@ -11,6 +11,7 @@
 //! | [`worker_pool`] | so many at a time, first come first served |
 //! | [`deque`] | the queue of a worker: one owner, many thieves |
 //! | [`sleep`] | who searches, who sleeps, and who is called when there is work |
+//! | [`trace`] | seeing what a pool does: a record of events, for viewers and flame graphs |
 //! | [`team`] | a fixed number of threads that start together, the way to run an experiment on real threads |
 
 mod agenda;
@@ -29,6 +30,7 @@ pub mod sleep;
 mod stats;
 pub mod task;
 pub mod team;
+pub mod trace;
 mod worker;
 pub mod worker_pool;
 

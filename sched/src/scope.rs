@@ -46,6 +46,7 @@ use reweave_core::trigger::Trigger;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
 use crate::pool::{Pool, Shared};
+use crate::trace::{self, Kind, Unit};
 use crate::worker::Worker;
 
 type Panic = Box<dyn Any + Send>;
@@ -114,7 +115,7 @@ impl<'scope> Scope<'scope, '_> {
             Some(worker) => worker.credit.spend(group),
             None => group.add(1),
         }
-        let job = Box::new(Spawned::new(group, body));
+        let job = Box::new(Spawned::new(group, trace::spawn(worker, group.pool(), Kind::Job), body));
         // SAFETY: it lives until it has been run, where it frees itself; what it borrows, and the group, live as long as
         // the scope is pending (invariant 1).
         let job = unsafe { JobRef::new(NonNull::from(Box::leak(job)).cast()) };
@@ -251,13 +252,29 @@ impl Lazily for Group {
 struct Spawned<F> {
     job: Job,
     group: NonNull<Group>,
+    /// Its number in a trace, or 0.
+    traced: u64,
     body: F,
 }
 
 impl<F: FnOnce() + Send> Spawned<F> {
-    fn new(group: &Group, body: F) -> Self {
+    fn new(group: &Group, traced: u64, body: F) -> Self {
+        let run = if traced == 0 { Self::run } else { Self::run_noted };
         // SAFETY: `job` is the first field.
-        Self { job: unsafe { Job::of(group.id(), Self::run) }, group: NonNull::from(group), body }
+        Self { job: unsafe { Job::of(group.id(), run) }, group: NonNull::from(group), traced, body }
+    }
+
+    /// As [`run`](Self::run), where that is recorded.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn run_noted(job: NonNull<Job>, worker: Option<&Worker>) {
+        // SAFETY: by the contract.
+        let traced = unsafe { job.cast::<Self>().as_ref() }.traced;
+        trace::begins(worker, || Unit::of(Kind::Job, traced));
+        // SAFETY: by the contract.
+        unsafe { Self::run(job, worker) };
+        trace::ends(worker, || Unit::of(Kind::Job, traced));
     }
 
     /// # Safety

@@ -36,6 +36,7 @@ use crate::pool::{Home, Shared};
 use crate::scope::Credit;
 use crate::sleep::Woken;
 use crate::stats::Counters;
+use crate::trace::{Pen, What};
 
 /// How many jobs a worker runs before it lets the oldest go first. A prime, so that it does not beat with the program's own rhythm.
 const PATIENCE: u32 = if MODELLED { 3 } else { 61 };
@@ -75,6 +76,8 @@ pub(crate) struct Worker {
     /// Somebody has looked here in vain, or sleeps: the owner is to share something if it can. A line of its own: the owner reads it at every
     /// join, and others write it seldom.
     pub(crate) hungry: CachePadded<AtomicBool>,
+    /// The owner's: what it notes events with.
+    pub(crate) trace: Pen,
     /// What the owner has counted.
     pub(crate) counters: CachePadded<Counters>,
     /// The owner's: halves that it has not shared.
@@ -99,7 +102,7 @@ unsafe impl Send for Worker {}
 unsafe impl Sync for Worker {}
 
 impl Worker {
-    pub(crate) fn new(pool: NonNull<Shared>, index: usize, home: Home) -> Self {
+    pub(crate) fn new(pool: NonNull<Shared>, index: usize, home: Home, trace: Pen) -> Self {
         Self {
             pool,
             index,
@@ -108,6 +111,7 @@ impl Worker {
             halves: Deque::new(),
             tasks: Deque::new(),
             hungry: CachePadded::new(AtomicBool::new(false)),
+            trace,
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),
             blocks: Cell::new(0),
@@ -352,7 +356,10 @@ impl Worker {
             }
             self.leave_word();
             self.counters.parks.add(1);
-            match pool.lie_down(self.index, searching) {
+            self.trace.note(What::Park);
+            let woken = pool.lie_down(self.index, searching);
+            self.trace.note(What::Unpark);
+            match woken {
                 Woken::ToSearch => {
                     self.counters.wakes.add(1);
                     searching = true;
@@ -421,7 +428,10 @@ impl Worker {
             let victim = self.pool().worker(index).filter(|_| index != self.index)?;
             let job = victim.halves.steal_one().or_else(|| victim.tasks.steal_one());
             match job {
-                Some(_) => self.counters.stolen.add(1),
+                Some(_) => {
+                    self.counters.stolen.add(1);
+                    self.trace.note(What::Steal(index));
+                }
                 None => victim.feed(),
             }
             job

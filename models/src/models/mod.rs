@@ -32,6 +32,7 @@ pub mod sync;
 pub mod task;
 pub mod team;
 pub mod time;
+pub mod trace;
 pub mod trigger;
 pub mod waitfor;
 mod wakers;
@@ -211,6 +212,15 @@ pub static ALL: &[Component] = &[
         waived: &[],
         trusted: &[
             "that results are written and read in their own places: plain memory, which the checkers do not see",
+        ],
+    },
+    Component {
+        name: "trace",
+        package: "reweave-sched",
+        models: &[trace::MODELS],
+        waived: &[],
+        trusted: &[
+            "that what is recorded of a pool is in order by the system's clock, which stands still under the checkers",
         ],
     },
     Component { name: "team", package: "reweave-sched", models: &[team::MODELS], waived: &[], trusted: &[] },

@@ -6,7 +6,7 @@ use reweave_core::sync::Arc;
 use reweave_core::{Reason, seeded};
 
 use super::{Agenda, Tasks};
-use crate::pool::{Pool, Shared};
+use crate::pool::{DumpedClass, Pool, Shared};
 use crate::task::{Handle, Options};
 
 /// Tasks of one kind in one pool, of which at most so many run at the same time: see [`Pool::class`].
@@ -116,6 +116,15 @@ impl Agenda {
         let mut state = self.state.lock();
         state.classes[number].limit = limit;
         self.publish(&state);
+    }
+
+    /// What there is to say of the classes.
+    pub(crate) fn dump_classes(&self) -> Vec<DumpedClass> {
+        let dump = |class: &Tasks| {
+            let Tasks { name, limit, running, waiting } = class;
+            DumpedClass { name: name.clone(), limit: *limit, running: *running, waiting: waiting.len() }
+        };
+        self.state.lock().classes.iter().skip(1).map(dump).collect()
     }
 
     /// The name of a class; that of no class is `None`.

@@ -15,6 +15,9 @@ use crate::agenda::Policy;
 /// How many threads a pool may have in all, if nothing else is said, beyond those that it is made for.
 const SPARE: usize = if MODELLED { 2 } else { 512 };
 
+/// How many events a worker keeps at most, whatever is asked for: 1.5 gigabytes of them.
+const MOST_EVENTS: usize = (1 << 26) - 1;
+
 /// How many threads a pool may have at most, whatever is asked for.
 const MOST: usize = 1 << 20;
 
@@ -36,6 +39,7 @@ pub struct Builder {
     pub(crate) name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) keep_alive: Duration,
+    pub(crate) trace: Option<usize>,
     pub(super) binding: Binding,
     pub(super) hooks: Hooks,
     size: Size,
@@ -61,6 +65,7 @@ impl Default for Builder {
             name: "pool".to_owned(),
             stack_size: None,
             keep_alive: Duration::from_secs(1),
+            trace: None,
             binding: Binding::Free,
             hooks: Hooks::default(),
             size: Size::HalvesPerCpu(2),
@@ -134,6 +139,18 @@ impl Builder {
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
         self
+    }
+
+    /// Has what it does recorded, when [`Pool::trace`] is started: of each worker, and of all threads outside together, at least so many of the
+    /// newest events, 24 bytes each. Times are those of the clock that is current where the pool is built.
+    pub fn trace(mut self, events: usize) -> Self {
+        self.trace = Some(events.clamp(1, MOST_EVENTS));
+        self
+    }
+
+    /// What the thread of this worker is called.
+    pub(crate) fn thread_name(&self, index: usize) -> String {
+        format!("{}-{index}", self.name)
     }
 
     /// Whether each worker is pinned to a cpu of its own; not, if nothing is said.

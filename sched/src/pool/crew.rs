@@ -10,6 +10,7 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, fence_after_rmw};
 
 use super::Shared;
+use crate::trace::What;
 use crate::worker::Worker;
 
 const THREAD: usize = 1;
@@ -93,6 +94,7 @@ impl Compensation {
 impl BlockingHook for Compensation {
     fn block(&self) {
         if let Some(worker) = self.worker().filter(|worker| worker.blocks()) {
+            worker.trace.note(What::Block);
             worker.rests();
             if !seeded("pool/block-without-sharing") {
                 worker.share_all();
@@ -105,6 +107,7 @@ impl BlockingHook for Compensation {
         if let Some(worker) = self.worker().filter(|worker| worker.goes_on()) {
             self.0.one_goes_on();
             worker.works();
+            worker.trace.note(What::Unblock);
         }
     }
 }

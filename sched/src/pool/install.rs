@@ -12,6 +12,7 @@ use reweave_core::trigger::Trigger;
 use super::Pool;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef};
+use crate::trace::{self, Kind, Unit};
 use crate::worker::Worker;
 
 /// On the stack of the caller, who waits.
@@ -23,6 +24,8 @@ struct Installed<F, T> {
     /// Written by it, before the signal.
     result: UnsafeCell<Option<Result<T, Box<dyn Any + Send>>>>,
     trigger: Arc<Trigger>,
+    /// Its number in a trace.
+    traced: u64,
 }
 
 impl Pool {
@@ -48,6 +51,7 @@ impl Pool {
             body: UnsafeCell::new(Some((body, Context::current()))),
             result: UnsafeCell::new(None),
             trigger: trigger.clone(),
+            traced: trace::spawn(None, Some(self.shared()), Kind::Installed),
         };
         // SAFETY: it stays here until the signal, which is the last that the worker does with it.
         self.shared().inject(unsafe { JobRef::new(NonNull::from(&installed).cast()) }, Arrival::New);
@@ -70,10 +74,12 @@ impl<F: FnOnce() -> T + Send, T: Send> Installed<F, T> {
         let (body, context) = body.expect("a job is run once");
         // What blocks here blocks this pool.
         let hook = worker.map(Worker::hook);
+        trace::begins(worker, || Unit::of(Kind::Installed, installed.traced));
         let result = catch_unwind(AssertUnwindSafe(|| {
             let _entered = Context { hook, ..context }.enter();
             body()
         }));
+        trace::ends(worker, || Unit::of(Kind::Installed, installed.traced));
         // SAFETY: this worker's, until the signal.
         installed.result.with_mut(|place| unsafe { *place = Some(result) });
         // Its own handle, for the signal sets the caller free to leave.

@@ -17,6 +17,7 @@
 //! | `layout` | where its workers are at home, and how near to each other |
 //! | `seats` | the places of workers, and the threads that take them |
 //! | `crew` | how many threads there are, and how many of them are blocked |
+//! | `dump` | where everything stands, for a person |
 //! | `end` | shutting down, and what is waited for |
 //! | `hooks` | what a program hears of its threads |
 //! | `install` | running something in a pool, from outside |
@@ -25,6 +26,7 @@
 
 mod builder;
 mod crew;
+mod dump;
 mod end;
 mod hooks;
 mod install;
@@ -52,6 +54,7 @@ use crate::job::JobRef;
 use crate::sleep::{Sleep, Woken};
 use crate::stats::PoolStats;
 use crate::task::Table;
+use crate::trace::{Pen, Recorder, Untraced};
 use crate::worker::Worker;
 
 use builder::Refused;
@@ -61,6 +64,7 @@ use seats::Seats;
 
 pub use builder::{BuildError, Builder};
 pub use crew::blocking;
+pub use dump::{Dump, DumpedClass, DumpedWorker};
 pub use end::{Left, Shutdown, ShutdownError};
 pub(crate) use layout::{Home, Layout};
 
@@ -106,6 +110,8 @@ pub(crate) struct Shared {
     /// Somebody cancels what was suspended at the end.
     swept: AtomicBool,
     started: Instant,
+    /// Who records what it does, if it is built for that.
+    pub(crate) recorder: Option<Recorder>,
     /// How many threads the system refused to keep where they were to be.
     refused_bindings: AtomicUsize,
     /// How many workers have died, and got another thread.
@@ -179,6 +185,29 @@ impl Pool {
         }
     }
 
+    /// Who records what the pool does. It does not record before it is [started](Recorder::start).
+    ///
+    /// # Errors
+    /// [`Untraced`], if the pool was built without: see [`Builder::trace`].
+    ///
+    /// # Examples
+    /// ```
+    /// use reweave_sched::{Pool, join};
+    ///
+    /// let pool = Pool::builder().threads(2).trace(10_000).build().unwrap();
+    /// let recorder = pool.trace().unwrap().clone();
+    /// recorder.start();
+    /// pool.install(|| join(|| 1, || 2));
+    /// drop(pool);
+    /// let trace = recorder.snapshot();
+    /// let mut folded = Vec::new();
+    /// trace.write_folded(&mut folded).unwrap();
+    /// assert!(String::from_utf8(folded).unwrap().contains(";installed "));
+    /// ```
+    pub fn trace(&self) -> Result<&Recorder, Untraced> {
+        self.0.recorder.as_ref().ok_or_else(|| Untraced { pool: self.0.settings.name.clone() })
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
@@ -217,6 +246,7 @@ impl Shared {
             waiters: WaitList::new(),
             swept: AtomicBool::new(false),
             started: Clock::real().now(),
+            recorder: settings.trace.map(|events| Recorder::new(&settings.name, events)),
             refused_bindings: AtomicUsize::new(0),
             replaced: AtomicUsize::new(0),
             layout,
@@ -244,6 +274,11 @@ impl Shared {
             Some(worker) => worker.shared(),
             None => Pool::try_global().map_or_else(|| SEQUENTIAL.get(), Pool::shared).clone(),
         }
+    }
+
+    /// What the worker of this place is to note events with.
+    fn pen(&self, index: usize) -> Pen {
+        self.recorder.as_ref().map_or_else(Pen::none, |recorder| recorder.pen(self.settings.thread_name(index)))
     }
 
     /// When the pool was started.

@@ -64,7 +64,7 @@ impl Shared {
     /// Puts a thread on this place, which nobody else has.
     fn start_at(this: &Arc<Self>, seats: &mut Seats, index: usize) -> io::Result<()> {
         let (shared, agent) = (this.clone(), Agent::fresh());
-        let name = format!("{}-{index}", this.settings.name);
+        let name = this.settings.thread_name(index);
         this.alive.fetch_add(1, Ordering::Relaxed);
         let body = move || agent.run(|| Self::live(&shared, index));
         match thread::try_spawn_sized(name, this.settings.stack_size, body) {
@@ -130,7 +130,8 @@ impl Shared {
     /// Makes the next worker of the table.
     fn make_worker(&self, seats: &mut Seats) -> usize {
         let index = self.made.load(Ordering::Relaxed);
-        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index, self.layout.home(index))));
+        let (home, pen) = (self.layout.home(index), self.pen(index));
+        let worker = Box::into_raw(Box::new(Worker::new(NonNull::from(self), index, home, pen)));
         // Release publishes the worker.
         self.table[index].store(worker, Ordering::Release);
         self.made.store(index + 1, Ordering::Release);

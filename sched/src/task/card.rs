@@ -15,6 +15,7 @@ use reweave_core::sync::{Arc, Mutex};
 use super::State;
 use crate::agenda::Seat;
 use crate::pool::Shared;
+use crate::trace::Named;
 
 /// The number of a task: no other task of its pool has it, and later ones are greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +56,8 @@ pub(crate) struct Card {
     /// Where the pool is: it is there as long as the task runs.
     pool: usize,
     pub(super) name: Option<Reason>,
+    /// Its name in the pool's trace.
+    pub(super) named: Option<Named>,
     pub(super) parent: Option<TaskId>,
     pub(super) priority: i32,
     pub(super) class: Option<Reason>,
@@ -79,6 +82,7 @@ impl Card {
             id: pool.table_of_tasks.fresh(),
             pool: Arc::as_ptr(pool).addr(),
             name: None,
+            named: None,
             parent: None,
             priority: 0,
             class: None,

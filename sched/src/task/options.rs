@@ -189,6 +189,7 @@ impl Options {
         let group = group.map_or(Group::Children(parent), Group::Named);
         let number = class.as_ref().map_or(0, |class| class.number);
         let mut card = Card::new(pool);
+        card.named = name.as_ref().and_then(|name| pool.recorder.as_ref()?.named(name.as_str()));
         card.name = name;
         card.parent = parent;
         card.priority = priority;
@@ -244,7 +245,7 @@ impl Shared {
     /// Whether every task has a card.
     #[inline]
     pub(super) fn describes_all(&self) -> bool {
-        self.agenda.is_asked_for() || self.table_of_tasks.observes()
+        self.agenda.is_asked_for() || self.table_of_tasks.observes() || self.recorder.is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bounds;
+mod dumps;
 mod ends;
 mod groups;
 mod joins;

@@ -9,5 +9,5 @@ mod stm;
 pub use atom::Atom;
 pub use channel::Channel;
 pub use lock::Lock;
-pub use sched::{Observed, Pool};
+pub use sched::{Observed, Pool, traced};
 pub use stm::{Accounts, Memory, Snapshot};

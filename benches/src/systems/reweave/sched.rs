@@ -1,10 +1,26 @@
 //! This project's scheduler.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use reweave_core::sync::thread_local;
+use reweave_sched::trace::{Recorder, Trace};
 use reweave_sched::{Handle, Policy};
 
 use crate::workload::sched::pool::{self, Install, Join, Map, Queue, Scope, Spawn, Task};
+
+thread_local! {
+    /// For pools that are started on this thread: how many events their workers are to keep, and who records those that were started.
+    static TRACED: RefCell<Option<(usize, Vec<Recorder>)>> = const { RefCell::new(None) };
+}
+
+/// Runs `work` on this thread, and records what the pools do that it starts here, with so many events a worker.
+pub fn traced<R>(events: usize, work: impl FnOnce() -> R) -> (R, Vec<Trace>) {
+    TRACED.with(|traced| *traced.borrow_mut() = Some((events, Vec::new())));
+    let result = work();
+    let recorders = TRACED.with(|traced| traced.borrow_mut().take()).map_or_else(Vec::new, |(_, recorders)| recorders);
+    (result, recorders.iter().map(Recorder::snapshot).collect())
+}
 
 /// A pool of its workers.
 #[derive(Debug)]
@@ -12,7 +28,16 @@ pub struct Pool(reweave_sched::Pool);
 
 impl pool::Pool for Pool {
     fn start(threads: usize) -> Result<Self, String> {
-        reweave_sched::Pool::new(threads).map(Self).map_err(|error| error.to_string())
+        let builder = reweave_sched::Pool::builder().threads(threads).name("bench");
+        let started = TRACED.with(|traced| match &mut *traced.borrow_mut() {
+            None => builder.build(),
+            Some((events, recorders)) => builder.trace(*events).build().inspect(|pool| {
+                let recorder = pool.trace().expect("it is built for it");
+                recorder.start();
+                recorders.push(recorder.clone());
+            }),
+        });
+        started.map(Self).map_err(|error| error.to_string())
     }
 }
 

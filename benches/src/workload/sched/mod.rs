@@ -19,7 +19,9 @@
 //! `queue-` workloads also tell how long tasks waited for a thread and, where the system knows, threads for tasks.
 
 use std::fmt;
+use std::time::Duration;
 
+use reweave_sched::trace::Trace;
 use serde_json::{Map, Value, json};
 
 use super::{Figure, Sample, Trial, Workload};
@@ -151,6 +153,23 @@ fn shared_queue(work: Work) -> Option<Timed> {
         Work::Unbalanced => Some(queue::unbalanced::<shared_queue::Pool>),
         Work::Fine => Some(queue::fine::<shared_queue::Pool>),
         Work::Join | Work::Scope | Work::Await | Work::Map => None,
+    }
+}
+
+/// How many events a traced pool keeps of each worker: a round of most workloads, and a file that a viewer can load.
+const EVENTS: usize = (1 << 16) - 1;
+
+impl Sched {
+    /// What the workers of this project's scheduler do in a short run of this work: the warm-up, and a round or a millisecond.
+    ///
+    /// # Errors
+    /// As [`Workload::trial`].
+    pub fn trace(&self, threads: usize, seed: u64) -> Result<Trace, Error> {
+        let trial = Trial { threads, window: Duration::from_millis(1), seed };
+        let (done, traces) = reweave::traced(EVENTS, || self.trial("reweave", &trial));
+        done?;
+        let broken = |cause: &str| Error::Broken { system: "reweave", threads, cause: cause.to_owned() };
+        traces.into_iter().next().ok_or_else(|| broken("no pool was started where it could be recorded"))
     }
 }
 

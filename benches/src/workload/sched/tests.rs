@@ -65,6 +65,31 @@ fn systems_offer_what_they_can() {
 }
 
 #[test]
+fn every_workload_can_be_traced() {
+    use reweave_sched::trace::{Kind, What};
+
+    for workload in small() {
+        let trace = workload.trace(2, 1).unwrap();
+        let begun = |kind| {
+            let begins = |what: &What| matches!(what, What::Begin(unit) if unit.kind == kind);
+            trace.tracks.iter().flat_map(|track| &track.events).filter(|event| begins(&event.what)).count()
+        };
+        assert_eq!((trace.pool.as_str(), trace.tracks.len()), ("bench", 3), "{workload:?}");
+        let expected = match workload.work {
+            Work::Scope | Work::Unbalanced | Work::Fine => begun(Kind::Job),
+            Work::Await => begun(Kind::Poll),
+            // Whether halves are shared is a matter of chance.
+            Work::Join | Work::Map | Work::Skew => begun(Kind::Installed),
+        };
+        assert!(expected > 0, "{workload:?}");
+    }
+    // And nothing else is, here or later.
+    let untraced = <reweave::Pool as pool::Pool>::start(1).unwrap();
+    drop(untraced);
+    assert!(reweave::traced(10, || ()).1.is_empty());
+}
+
+#[test]
 fn spawning_loops_have_a_figure_each() {
     let sample = small()[2].trial("tokio", &trial(3)).unwrap();
     assert!((sample.ns_per_op * sample.ops_per_sec - 3e9).abs() < 10.0, "{sample:?}");

@@ -51,11 +51,11 @@ pub enum Workload {
     Locks(suite::Options<locks::Locks>),
     /// Forks and joins, scopes, tasks and maps, on threads that work together
     #[command(after_help = sched::Sched::ABOUT)]
-    Sched(suite::Options<sched::Sched>),
+    Sched(sched::Traced),
 }
 
 /// Which numbers of threads a workload is measured with.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Threads {
     /// Numbers of threads, separated by commas
     #[arg(long, value_name = "N,..", default_value = "1,2", value_delimiter = ',', allow_negative_numbers = true,

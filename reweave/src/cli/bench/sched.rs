@@ -1,10 +1,63 @@
 //! `reweave bench sched`: forks and joins, scopes, tasks and maps, on threads that work together.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
 use reweave_benches::workload::Workload;
 use reweave_benches::workload::sched::{ALL, SYSTEMS};
 
-use super::Threads;
-use super::suite::Suite;
+use super::suite::{self, Suite};
+use super::{FAILED, MISUSED, Target, Threads, fail};
+
+/// The options: those of a suite, and a trace.
+#[derive(Debug, Args)]
+pub struct Traced {
+    #[command(flatten)]
+    suite: suite::Options<Sched>,
+
+    /// Also write what reweave's workers do to this file, for ui.perfetto.dev
+    ///
+    /// Of one workload, in a short run of its own that is not timed, with the greatest number of threads. The format is that of Chrome's traces.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+impl Traced {
+    /// Runs what was chosen.
+    pub fn run(self) -> ExitCode {
+        let Some(path) = &self.trace else { return self.suite.run() };
+        let named = self.suite.named();
+        let workload = match named[..] {
+            [name] => ALL.iter().find(|workload| workload.name() == name),
+            _ => None,
+        };
+        let Some(workload) = workload else {
+            return fail("--trace needs one workload: name it with --workloads", MISUSED);
+        };
+        // Before the work, so that its result is not lost at the end of it.
+        let target = match Target::new(path) {
+            Ok(target) => target,
+            Err(message) => return fail(&format!("--trace: {message}"), MISUSED),
+        };
+        let threads = self.suite.threads().into_iter().max().unwrap_or(1);
+        let seed = self.suite.seed();
+        let done = self.suite.run();
+        if done != ExitCode::SUCCESS {
+            return done;
+        }
+        let traced = workload.trace(threads, seed).map_err(|error| error.to_string());
+        let written = traced.and_then(|trace| {
+            let mut json = Vec::new();
+            trace.write_chrome(&mut json).map_err(|error| error.to_string())?;
+            target.write(&String::from_utf8_lossy(&json))
+        });
+        match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => fail(&format!("--trace: {message}"), FAILED),
+        }
+    }
+}
 
 /// The suite.
 #[derive(Debug, Clone)]

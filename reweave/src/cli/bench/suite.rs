@@ -17,7 +17,7 @@ pub trait Suite: Debug + Clone + Send + Sync + 'static {
     /// What follows the options in the help.
     const ABOUT: &'static str;
     /// The option for numbers of threads, where there is a choice.
-    type Threads: Args + Debug + Into<Vec<usize>>;
+    type Threads: Args + Clone + Debug + Into<Vec<usize>>;
 
     /// All of them, in the order of tables.
     fn workloads() -> Vec<&'static dyn Workload>;
@@ -59,6 +59,21 @@ fn system<S: Suite>(text: &str) -> Result<&'static str, String> {
 }
 
 impl<S: Suite> Options<S> {
+    /// The workloads that were named.
+    pub fn named(&self) -> Vec<&'static str> {
+        unique(self.workloads.clone())
+    }
+
+    /// The numbers of threads.
+    pub fn threads(&self) -> Vec<usize> {
+        self.threads.clone().into()
+    }
+
+    /// What all random choices follow from.
+    pub fn seed(&self) -> u64 {
+        self.common.seed
+    }
+
     /// Runs what was chosen, in the order of its first mention.
     pub fn run(self) -> ExitCode {
         let all = S::workloads();
@@ -79,7 +94,7 @@ impl<S: Suite> Options<S> {
 }
 
 /// For suites whose workloads are made for a number of threads each.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Fixed {}
 
 impl From<Fixed> for Vec<usize> {

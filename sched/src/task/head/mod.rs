@@ -59,6 +59,7 @@ use crate::agenda::Seat;
 use crate::job::{Job, quietly};
 use crate::nursery::Children;
 use crate::pool::Shared;
+use crate::trace::What;
 use own::Own;
 
 const QUEUED: usize = 1;
@@ -293,6 +294,7 @@ impl Head {
 
     /// A poll has not ended it. Returns whether it has to be queued again. By the owner of the body, a worker.
     pub(in crate::task) fn suspend(&self) -> bool {
+        self.note(What::Suspend);
         // Before it can be woken, so that never more have gone on than were suspended.
         if let Some(worker) = Self::worker_of(&self.pool) {
             worker.counters.suspended.add(1);
@@ -314,7 +316,12 @@ impl Head {
             _ if state & RUNNING != 0 => Some(state | WOKEN),
             _ => Some(state | QUEUED),
         };
-        self.update(woken).is_ok_and(|before| before & (QUEUED | RUNNING) == 0)
+        self.update(woken).is_ok_and(|before| {
+            if before & (QUEUED | WOKEN) == 0 {
+                self.note(What::Wake);
+            }
+            before & (QUEUED | RUNNING) == 0
+        })
     }
 
     pub(in crate::task) fn retain(&self) {

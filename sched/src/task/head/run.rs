@@ -15,6 +15,7 @@ use crate::pool::Shared;
 use crate::task::State;
 use crate::task::card::Card;
 use crate::task::waker::{Reference, as_current, current_card};
+use crate::trace::{self, Kind, Unit, What};
 use crate::worker::Worker;
 
 impl Head {
@@ -23,6 +24,7 @@ impl Head {
     pub(in crate::task) fn start(this: NonNull<Self>, reserved: bool) {
         // SAFETY: the caller's reference.
         let head = unsafe { this.as_ref() };
+        head.note(What::Spawn);
         let Some(seat) = head.seat() else { return Self::submit(this, Arrival::New) };
         if head.around.cancel.is_some() {
             // By which it hears that it is cancelled before its turn comes.
@@ -123,10 +125,14 @@ impl Head {
         }
         let mut begun = Some(begun);
         while begun.take().is_some() {
+            #[cfg(feature = "tracing")]
+            let _span = trace::enter_task(head.traced(), head.card.as_ref().and_then(|card| card.name.as_ref()));
+            head.note(What::Begin);
             let again = Context::enter_lazily(head, || {
                 // SAFETY: the body is ours. It does not unwind.
                 as_current(this, || unsafe { (head.vtable.run)(this) })
             });
+            head.note(What::End);
             if again {
                 begun = Self::go_on(this);
             }
@@ -171,6 +177,21 @@ impl Head {
         // SAFETY: its reference; the caller has another.
         unsafe { Self::release(entry.address().cast()) };
         true
+    }
+
+    /// Notes an event of its own, if that is recorded: every task of a pool with a recorder has a card.
+    #[inline]
+    pub(super) fn note(&self, what: fn(Unit) -> What) {
+        if self.card.is_some() {
+            trace::note(&self.pool, || what(self.traced()));
+        }
+    }
+
+    /// What it is in a trace.
+    fn traced(&self) -> Unit {
+        let kind = if self.vtable.is_closure { Kind::Closure } else { Kind::Poll };
+        let card = self.card.as_ref();
+        Unit { kind, id: card.map_or(0, |card| card.id.get()), name: card.and_then(|card| card.named) }
     }
 
     /// The worker that this thread is, if it is one of this pool.
