@@ -116,7 +116,7 @@ impl Shared {
             blocked,
             tasks,
             workers: self.workers().map(|worker| self.dump_worker(worker)).collect(),
-            injected: self.inject.len(),
+            injected: self.injected(),
             waiting: self.agenda.waiting(),
             classes: self.agenda.dump_classes(),
         }
