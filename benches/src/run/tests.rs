@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::workload::{Queueing, Start};
+use reweave_core::sync::thread_local;
 use std::cell::RefCell;
 
 /// The run, on cores that stay near each other.
@@ -153,10 +154,7 @@ fn wandering() -> Option<f64> {
         static TRIPS: RefCell<u32> = const { RefCell::new(0) };
     }
     // Each run has one before it and one behind it.
-    let trip = TRIPS.with_borrow_mut(|trips| {
-        *trips += 1;
-        *trips - 1
-    });
+    let trip = TRIPS.with(|trips| trips.replace_with(|&mut trips| trips + 1));
     Some(if trip % 6 < 2 { 400.0 } else { 100.0 })
 }
 

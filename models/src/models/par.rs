@@ -99,7 +99,6 @@ pub const MODELS: &[Model] = &[
         covers: &["both at work", "one alone"],
         seeded: &[
             Seeded { bug: "par/leave-unsorted", run: Run::loom_bounded(2), expect: "in another order" },
-            Seeded { bug: "par/leave-unsorted", run: Run::shuttle_pct(3, 5_000), expect: "in another order" },
             Seeded { bug: "par/ask-again", run: Run::loom_bounded(1), expect: "asked after its end" },
         ],
         body: iterator,
