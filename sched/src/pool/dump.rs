@@ -29,7 +29,7 @@ pub struct Dump {
     pub tasks: Option<Vec<TaskInfo>>,
     /// The workers, by index.
     pub workers: Vec<DumpedWorker>,
-    /// Jobs in the injector.
+    /// Jobs in the injectors.
     pub injected: usize,
     /// Tasks in the agenda, waiting for their turn.
     pub waiting: usize,
@@ -146,7 +146,7 @@ impl fmt::Display for Dump {
                 self.write_tree(f, tasks)?;
             }
         }
-        writeln!(f, "queues: {} in the injector, {} waiting for their turn", self.injected, self.waiting)?;
+        writeln!(f, "queues: {} injected, {} waiting for their turn", self.injected, self.waiting)?;
         for class in &self.classes {
             let DumpedClass { name, limit, running, waiting } = class;
             writeln!(f, "  class {name}: {running} of {limit} begun, {waiting} waiting")?;

@@ -59,7 +59,7 @@ fn made_up(
 }
 
 const QUEUES: &str = "\
-queues: 4 in the injector, 5 waiting for their turn
+queues: 4 injected, 5 waiting for their turn
   class calls: 2 of 2 begun, 5 waiting
 workers:
   mill-0: busy for 2.500 s, 3 tasks and 1 half of a join in its deques

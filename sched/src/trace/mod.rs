@@ -32,7 +32,7 @@
 //!
 //! # Costs
 //! In a pool without a recorder, a test of a pointer in the worker's own lines where a job begins and ends, is made or stolen. With one that
-//! is off, a load more, of a line that nobody writes. While it records, an event is a look at the clock and five stores. Figures are in `papers/observability.md`.
+//! is off, a load more, of a line that nobody writes. While it records, an event is a look at the clock and four stores. Figures are in `papers/observability.md`.
 
 #[cfg(feature = "chrome")]
 mod chrome;

@@ -20,7 +20,7 @@
 //! So a ring keeps one event less than it has places: the place of the next one is always taken to be in the writer's hands.
 //!
 //! # Costs, on x86-64
-//! A push is two stores more than the words, no atomic instruction that locks, and no fence: both are there for the compiler. Writer and
+//! A push is one store more than the words, no atomic instruction that locks, and no fence: both are there for the compiler. Writer and
 //! readers share cache lines only while somebody reads.
 //!
 //! # Sources
