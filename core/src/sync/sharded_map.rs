@@ -12,7 +12,7 @@ type Inner<K, V> = dashmap::DashMap<K, V>;
 #[cfg(any(reweave_loom, reweave_shuttle))]
 type Inner<K, V> = super::Mutex<std::collections::BTreeMap<K, V>>;
 
-/// A map that is shared among threads. See the [module](self).
+/// A map that is shared among threads: only values are taken out, or copies of them.
 pub struct ShardedMap<K, V>(Inner<K, V>);
 
 impl<K: Hash + Ord + Clone, V: Clone> ShardedMap<K, V> {
