@@ -51,7 +51,7 @@ fn every_system_runs_what_it_offers() {
 fn systems_offer_what_they_can() {
     let offered = |work: Work| ALL.iter().find(|workload| workload.work == work).unwrap().systems();
     assert_eq!(offered(Work::Join), ["reweave", "rayon", "chili"]);
-    assert_eq!(offered(Work::Await), ["reweave", "tokio", "async-executor"]);
+    assert_eq!(offered(Work::Await), ["reweave", "reweave-observed", "tokio", "async-executor"]);
     assert_eq!(offered(Work::Scope), ["reweave", "rayon"]);
     assert_eq!(offered(Work::Map), ["reweave", "rayon"]);
     for work in [Work::Skew, Work::Unbalanced, Work::Fine] {
