@@ -45,7 +45,7 @@ use reweave_core::trigger::Trigger;
 
 use crate::door::Arrival;
 use crate::job::{Job, JobRef, quietly};
-use crate::pool::{Pool, Shared};
+use crate::pool::{Counted, Pool, Shared};
 use crate::trace::{self, Kind, Unit};
 use crate::worker::Worker;
 
@@ -82,6 +82,7 @@ pub(crate) fn run<'env, T>(token: Option<Token>, body: impl for<'scope> FnOnce(&
     let worker = Worker::current();
     let pool = worker.map(Worker::pool).or_else(|| Pool::try_global().map(|pool| &**pool.shared()));
     let scope = Scope { group: Group::new(pool, token), _scope: PhantomData, _env: PhantomData };
+    let _listed = pool.and_then(|pool| pool.list_open("scope", &scope.group));
     let result = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(&scope.group, || body(&scope))));
     let result = result.map_err(|panic| scope.group.fail(panic)).ok();
     scope.group.wait(worker);
@@ -231,6 +232,12 @@ impl Group {
     /// What its jobs are known by.
     fn id(&self) -> *const () {
         std::ptr::from_ref(self).cast()
+    }
+}
+
+impl Counted for Group {
+    fn not_ended(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
     }
 }
 

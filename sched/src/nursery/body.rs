@@ -22,6 +22,7 @@ pub(super) fn run<T, E>(
 ) -> Result<T, NurseryError<E>> {
     let group = Arc::new(Group::new(options));
     let children = &group.children;
+    let _listed = children.pool().list_open("nursery", &**children);
     let outcome = catch_unwind(AssertUnwindSafe(|| Context::enter_lazily(&**children, || body(&group))));
     let value = group.heed(outcome);
     children.help();
@@ -43,6 +44,7 @@ where
     let group = Arc::new(Group::new(&options));
     let mut open = Open { children: group.children.clone(), body: true };
     let children = &group.children;
+    let _listed = children.pool().list_open("nursery", &**children);
     let outcome = {
         let mut future = pin!(Some(async { body(&group).await }));
         // Wakes this when the token is cancelled, whatever the body waits for.

@@ -12,7 +12,7 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, thread};
 
 use super::{Options, Refused};
-use crate::pool::Shared;
+use crate::pool::{Counted, Shared};
 use crate::worker::Worker;
 
 /// See the [module](self) and the protocol of the one above.
@@ -26,6 +26,12 @@ pub(crate) struct Children {
     token: Token,
     /// The context around the nursery.
     around: Context,
+}
+
+impl Counted for Children {
+    fn not_ended(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
 }
 
 impl Children {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reweave_core::Reason;
 use reweave_core::time::Clock;
 
-use super::{Pool, Shared};
+use super::{DumpedGroup, Pool, Shared};
 use crate::task::{Handle, State, TaskId, TaskInfo};
 use crate::worker::Worker;
 
@@ -27,6 +27,8 @@ pub struct Dump {
     pub blocked: usize,
     /// The tasks that had not ended, by number; `None`, if the pool keeps no account of them.
     pub tasks: Option<Vec<TaskInfo>>,
+    /// The scopes and nurseries that were open, in the order in which they were opened; none, if the pool keeps no account.
+    pub groups: Vec<DumpedGroup>,
     /// The workers, by index.
     pub workers: Vec<DumpedWorker>,
     /// Jobs in the injectors.
@@ -68,7 +70,7 @@ pub struct DumpedClass {
 }
 
 impl Pool {
-    /// Where everything stands, for a person: the tasks as a tree, each below the one that has started it, and the queues.
+    /// Where everything stands, for a person: the tasks as a tree, each below the one that has started it, with the scopes and nurseries that it has opened, and the queues.
     ///
     /// Tasks are there if the pool [keeps an account](crate::Policy::observed) of them. Takes the pool's own locks, each for a short while; no user code
     /// runs under them, so a pool that hangs can be looked at.
@@ -115,6 +117,7 @@ impl Shared {
             threads,
             blocked,
             tasks,
+            groups: self.dump_groups(),
             workers: self.workers().map(|worker| self.dump_worker(worker)).collect(),
             injected: self.injected(),
             waiting: self.agenda.waiting(),
@@ -140,7 +143,7 @@ impl fmt::Display for Dump {
         writeln!(f, "pool {}: {threads}, {} of them blocked, up {}", self.pool, self.blocked, seconds(self.uptime))?;
         match self.tasks.as_deref() {
             None => writeln!(f, "tasks: no account is kept of them")?,
-            Some([]) => writeln!(f, "tasks: none")?,
+            Some([]) if self.groups.is_empty() => writeln!(f, "tasks: none")?,
             Some(tasks) => {
                 writeln!(f, "tasks: {}", tasks.len())?;
                 self.write_tree(f, tasks)?;
@@ -183,7 +186,23 @@ impl Dump {
         push(&mut next, 1, None);
         while let Some((depth, task)) = next.pop() {
             self.write_task(f, depth, task)?;
+            self.write_groups(f, depth + 1, |opener| opener == Some(task.id))?;
             push(&mut next, depth + 1, Some(task.id));
+        }
+        // Opened outside of all of them.
+        self.write_groups(f, 1, |opener| opener.is_none_or(|opener| !by_number.contains_key(&opener)))
+    }
+
+    fn write_groups(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        depth: usize,
+        is_of: impl Fn(Option<TaskId>) -> bool,
+    ) -> fmt::Result {
+        for group in self.groups.iter().filter(|group| is_of(group.task)) {
+            let DumpedGroup { what, open_for, not_ended, .. } = group;
+            let indent = 2 * depth;
+            writeln!(f, "{:indent$}{what}: open for {}, at most {not_ended} not ended", "", seconds(*open_for))?;
         }
         Ok(())
     }

@@ -140,7 +140,6 @@ impl Shared {
         if !seeded("pool/shut-without-fence") {
             fence_after_rmw();
         }
-        self.agenda.shut();
         if !seeded("pool/shut-without-looking") {
             self.end_if_done();
         }

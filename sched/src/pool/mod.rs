@@ -21,6 +21,7 @@
 //! | `end` | shutting down, and what is waited for |
 //! | `hooks` | what a program hears of its threads |
 //! | `install` | running something in a pool, from outside |
+//! | `open` | scopes and nurseries that are open, for dumps |
 //! | `policy` | what its tasks must keep to, and how that is changed |
 //! | `roots` | cancelling all tasks |
 
@@ -31,6 +32,7 @@ mod end;
 mod hooks;
 mod install;
 mod layout;
+mod open;
 mod policy;
 mod roots;
 mod seats;
@@ -59,6 +61,7 @@ use crate::worker::Worker;
 
 use builder::Refused;
 use crew::Crew;
+use open::OpenGroups;
 use roots::Roots;
 use seats::Seats;
 
@@ -67,6 +70,8 @@ pub use crew::blocking;
 pub use dump::{Dump, DumpedClass, DumpedWorker};
 pub use end::{Left, Shutdown, ShutdownError};
 pub(crate) use layout::{Home, Layout};
+pub(crate) use open::Counted;
+pub use open::DumpedGroup;
 
 /// Workers that share jobs. See the [module](self).
 pub struct Pool(Arc<Shared>);
@@ -97,6 +102,7 @@ pub(crate) struct Shared {
     pub(crate) withdrawn: AtomicU64,
     /// The account of tasks.
     pub(crate) table_of_tasks: Table,
+    open_groups: OpenGroups,
     crew: Crew,
     seats: Mutex<Seats>,
     /// Whether it ends, and what is to be done before: see `end`.
@@ -237,6 +243,7 @@ impl Shared {
             inject: (0..layout.nodes()).map(|_| CachePadded::new(Injector::new())).collect(),
             agenda: Agenda::new(settings.policy.clone()),
             withdrawn: AtomicU64::new(0),
+            open_groups: OpenGroups::default(),
             table_of_tasks: Table::new(settings.policy.observed),
             crew: Crew::new(settings.threads),
             seats: Mutex::default(),

@@ -6,7 +6,7 @@ use reweave_core::promise;
 use reweave_core::sync::thread;
 use reweave_core::time::VirtualClock;
 
-use crate::pool::{Dump, DumpedClass, DumpedWorker};
+use crate::pool::{Dump, DumpedClass, DumpedGroup, DumpedWorker};
 use crate::task::{State, TaskId, TaskInfo};
 use crate::{Policy, Pool, spawn};
 
@@ -52,6 +52,7 @@ fn made_up(
             worker("mill-1", true, None, 0, 0),
             worker("mill-2", false, None, 1, 2),
         ],
+        groups: Vec::new(),
         injected: 4,
         waiting: 5,
         classes: vec![DumpedClass { name: "calls".into(), limit: 2, running: 2, waiting: 5 }],
@@ -103,6 +104,50 @@ fn what_is_not_known_is_said() {
     let head = "pool mill: 2 threads, 1 of them blocked, up 10.000 s\n";
     assert_eq!(made_up(|_| None).to_string(), format!("{head}tasks: no account is kept of them\n{QUEUES}"));
     assert_eq!(made_up(|_| Some(Vec::new())).to_string(), format!("{head}tasks: none\n{QUEUES}"));
+}
+
+#[test]
+fn scopes_and_nurseries_stand_below_those_that_have_opened_them() {
+    let mut dump = made_up(|task| {
+        Some(vec![
+            task(1, None, State::Running, 1_000, Some(1_000)),
+            task(2, Some(1), State::Running, 2_000, Some(2_000)),
+        ])
+    });
+    let group = |what, task: Option<u64>, open_for, not_ended| DumpedGroup {
+        what,
+        task: task.and_then(TaskId::from_number),
+        open_for: ms(open_for),
+        not_ended,
+    };
+    dump.groups = vec![group("scope", Some(1), 3_000, 2), group("nursery", None, 1_500, 1)];
+    let expected = "\
+pool mill: 2 threads, 1 of them blocked, up 10.000 s
+tasks: 2
+  #1: running, begun 9.000 s ago, 9.000 s old
+    scope: open for 3.000 s, at most 2 not ended
+    #2: running, begun 8.000 s ago, 8.000 s old
+  nursery: open for 1.500 s, at most 1 not ended
+";
+    assert_eq!(dump.to_string(), format!("{expected}{QUEUES}"));
+}
+
+#[test]
+fn what_is_open_is_there_and_what_is_not_is_not() {
+    let pool = Pool::builder().threads(2).policy(Policy::new().observed(10)).build().unwrap();
+    let handle = pool.handle();
+    let outer = pool.spawn(move || {
+        let groups = || handle.dump().groups.into_iter().map(|group| (group.what, group.task)).collect::<Vec<_>>();
+        let own = crate::task::current();
+        let within = crate::scope(|_| crate::nursery(|_: &crate::Nursery<()>| Ok(groups())).unwrap());
+        assert_eq!(within, [("scope", own), ("nursery", own)]);
+        let after = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            crate::scope(|_| std::panic::resume_unwind(Box::new(())))
+        }));
+        assert!(after.map(|(): ()| ()).is_err());
+        assert_eq!(groups(), []);
+    });
+    outer.join().unwrap();
 }
 
 #[test]
