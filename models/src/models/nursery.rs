@@ -16,7 +16,7 @@ use reweave_sched::kernel::Kernel;
 use reweave_sched::nursery::{Failure, Options, Refused};
 use reweave_sched::{Failed, Nursery, NurseryError, nursery, nursery_async, spawn_async, supervisor};
 
-use super::kernels::Slate;
+use super::kernels::{Slate, look, work_off};
 use super::pool::pool;
 use super::scope::{beside_another, mark};
 use crate::histories::Random;
@@ -56,7 +56,7 @@ pub const MODELS: &[Model] = &[
         covers: &["one failed", "both failed"],
         seeded: &[
             Seeded { bug: "nursery/lose-error", run: Run::loom_bounded(2), expect: LOST },
-            Seeded { bug: "nursery/lose-error", run: Run::shuttle_pct(3, 5_000), expect: LOST },
+            Seeded { bug: "nursery/lose-error", run: Run::shuttle_random(10_000), expect: LOST },
         ],
         body: two_failures,
     },
@@ -127,6 +127,25 @@ pub const MODELS: &[Model] = &[
             Seeded { bug: "nursery/end-before-published", run: Run::shuttle_pct(3, 20_000), expect: UNTOLD },
         ],
         body: supervised,
+    },
+    Model {
+        name: "cancelled-while-it-waits",
+        property: "a task that is cancelled while it waits in a nursery waits on, and its worker runs the children",
+        runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 5_000)],
+        covers: &["ended well", "cancelled"],
+        seeded: &[
+            Seeded { bug: "nursery/drop-and-block", run: Run::loom_bounded(1), expect: "deadlock" },
+            Seeded { bug: "nursery/drop-and-block", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+        ],
+        body: cancelled_while_it_waits,
+    },
+    Model {
+        name: "suspended-at-the-end",
+        property: "a pool ends in which a task is suspended in a nursery",
+        runs: &[Run::shuttle_pct(3, 5_000)],
+        covers: &["ended"],
+        seeded: &[Seeded { bug: "pool/end-while-telling", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" }],
+        body: suspended_at_the_end,
     },
     Model {
         name: "random-families",
@@ -584,4 +603,38 @@ fn random_families() {
     }
     drop(pool);
     cover(if calm { "calm" } else { "cancelled from outside" });
+}
+
+/// On a kernel with one worker, which is to run the child after its parent was cancelled.
+fn cancelled_while_it_waits() {
+    let kernel = Arc::new(Kernel::new(1));
+    let task = kernel.handle().spawn_async(nursery_async(|n: Nursery<()>| async move {
+        n.spawn_async(pending::<Result<(), ()>>()).map_err(|_| ())
+    }));
+    let other = thread::spawn(move || {
+        task.cancel("not needed");
+        task
+    });
+    kernel.work(0, |desk| look(desk, 2));
+    let task = other.join().unwrap();
+    kernel.work(0, work_off);
+    match task.join() {
+        Ok(result) => {
+            assert!(result.is_err(), "nobody has ended the child but the cancellation");
+            cover("ended well");
+        }
+        Err(Failed::Cancelled(_)) => cover("cancelled"),
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+fn suspended_at_the_end() {
+    let pool = pool(1, 0);
+    let task = pool.spawn_async(nursery_async(|n: Nursery<()>| async move {
+        n.spawn_async(pending::<Result<(), ()>>()).map_err(|_| ())?;
+        pending::<Result<(), ()>>().await
+    }));
+    drop(pool);
+    assert!(task.is_ended());
+    cover("ended");
 }

@@ -41,7 +41,7 @@ pub enum Fairness {
 /// # Limits, and waiting under them
 ///
 /// A task that has begun counts until it has ended, also while it waits: a limit of 4 on calls of a service means that many calls under way. It
-/// counts as one with all that is done in its place: halves of [joins](crate::join()) and jobs of [scopes](crate::scope()), wherever they run, and closures
+/// counts as one with all that is done in its place: halves of [joins](crate::join()), jobs of [scopes](crate::scope()) and children of [nurseries](crate::nursery()), wherever they run, and closures
 /// of the same class that it waits for by blocking ([`Task::join`](crate::Task::join)) and that may not begin by themselves.
 ///
 /// So a task that waits for another which may not begin under the same limit waits for ever, unless that is such a closure. Futures that wait for each

@@ -14,6 +14,8 @@ use super::child::{drop_contained, poll_contained};
 use super::children::AllEnded;
 use super::group::Group;
 use super::{Children, NurseryError, Options};
+use crate::pool::Shared;
+use crate::task::Lingering;
 
 /// Runs a body on this thread.
 pub(super) fn run<T, E>(
@@ -42,9 +44,10 @@ where
     F: Future<Output = Result<T, E>>,
 {
     let group = Arc::new(Group::new(&options));
-    let mut open = Open { children: group.children.clone(), body: true };
     let children = &group.children;
+    // Until the end, also where that is waited for by dropping what comes next.
     let _listed = children.pool().list_open("nursery", &**children);
+    let mut open = Open { children: group.children.clone(), body: true };
     let outcome = {
         let mut future = pin!(Some(async { body(&group).await }));
         // Wakes this when the token is cancelled, whatever the body waits for.
@@ -64,7 +67,16 @@ where
     open.body = false;
     children.end_one();
     if !seeded("nursery/leave-early") {
-        Waiting::unstoppable(AllEnded::new(children)).await.expect("nothing stops this wait");
+        let mut ended = Waiting::unstoppable(AllEnded::new(children));
+        // A task that is cancelled meanwhile waits on: to drop this would be to block until the children have ended, of which the thread that
+        // blocks may be the one to run them.
+        let mut lingers = None;
+        poll_fn(|cx| {
+            lingers.get_or_insert_with(Lingering::here);
+            Pin::new(&mut ended).poll(cx)
+        })
+        .await
+        .expect("nothing stops this wait");
     }
     group.verdict(value)
 }
@@ -88,6 +100,7 @@ impl Drop for Open {
             children.end_one();
         }
         if !seeded("nursery/drop-and-leave") {
+            Shared::end_late();
             Children::wait(children);
         }
     }

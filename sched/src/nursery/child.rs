@@ -26,7 +26,7 @@ impl<F: FnOnce() -> Result<(), E>, E> Called<F, E> {
     pub(super) fn run(mut self) {
         if let Some(body) = self.body.take() {
             let outcome = catch_unwind(AssertUnwindSafe(body));
-            self.group.heed(outcome);
+            self.group.heed_child(outcome);
         }
     }
 }
@@ -72,7 +72,7 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Polled<F, E> {
             return Poll::Pending;
         }
         let outcome = ready!(poll_contained(future, cx));
-        group.heed(outcome);
+        group.heed_child(outcome);
         Poll::Ready(())
     }
 }

@@ -33,6 +33,15 @@ impl<E> Group<E> {
         }
     }
 
+    /// What came of a child.
+    pub(super) fn heed_child(&self, outcome: Result<Result<(), E>, Panic>) {
+        if let Err(panic) = &outcome {
+            // The child's task contains it, and has not panicked itself.
+            self.children.pool().panicked(&**panic);
+        }
+        self.heed(outcome);
+    }
+
     /// What came of a child or of the body: its value, or its failure is recorded.
     pub(super) fn heed<T>(&self, outcome: Result<Result<T, E>, Panic>) -> Option<T> {
         match outcome {

@@ -126,7 +126,7 @@ pub fn nursery<T, E>(body: impl FnOnce(&Nursery<E>) -> Result<T, E>) -> Result<T
 ///
 /// A body that suspends again after it was cancelled is dropped, as a task is.
 ///
-/// Dropped before it is ready (a task that is cancelled drops it at its next suspension), it cancels the children, drops those that have
+/// A task that awaits it and is cancelled goes on when the children have ended. Dropped before it is ready, it cancels the children, drops those that have
 /// not begun, and **blocks** until the others have ended; a worker's pool makes up for it meanwhile. One that is forgotten
 /// ([`mem::forget`](std::mem::forget)) lets its children go on by themselves: they own what they use.
 ///

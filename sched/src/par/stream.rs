@@ -87,9 +87,13 @@ where
     let (sender, output) = channel::bounded(workers);
     let output_end = Arc::new(Output { sender, reason: Mutex::new(None), around: cancel::current() });
     let f = Arc::new(f);
+    let start = || spawn_async(work(input.clone(), output_end.clone(), f.clone())).detach();
     for _ in 0..workers {
-        let (input, output, f) = (input.clone(), output_end.clone(), f.clone());
-        spawn_async(work(input, output, f)).detach();
+        match &output_end.around {
+            // Below it, also where tasks that are started here would not be.
+            Some(token) => token.run(start),
+            None => start(),
+        }
     }
     output
 }

@@ -123,9 +123,9 @@ impl Builder {
         self
     }
 
-    /// What its threads are called: the name and a number.
+    /// What its threads are called: the name and a number. The system's names end at a NUL, so that is taken out.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.name = name.into().replace('\0', "");
         self
     }
 

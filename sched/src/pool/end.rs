@@ -220,9 +220,10 @@ impl Shared {
         }
     }
 
-    /// Whether the calling thread is one of its workers.
+    /// Whether the calling thread is one of its own, at work or at a hook.
     fn is_inside(&self) -> bool {
-        Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self))
+        let works = Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self));
+        works || std::ptr::eq(Self::of_this_thread(), self)
     }
 
     /// What is left to do.
@@ -262,6 +263,11 @@ impl Drop for Pool {
         shared.close(REST);
         if !shared.is_inside() {
             shared.join_threads();
+            // A thread whose place another has taken may still be at its hook.
+            if shared.alive.load(Ordering::Acquire) > 0 && shared.is_over() {
+                let over = Over { pool: shared, ticket: None };
+                event::wait_with(over, Limits::unstoppable()).expect("nothing stops this wait");
+            }
         }
     }
 }

@@ -349,17 +349,28 @@ impl Shared {
 
     /// Ends a task that was woken too late. That may wake another, and that a third: so one after the other, and not one within the other.
     fn run_late(job: JobRef) {
+        Self::late_afterwards(|| LATE.with(|late| late.borrow_mut().as_mut().map(|late| late.push(job))));
+    }
+
+    /// Runs `body`, and ends afterwards what it has woken too late.
+    fn late_afterwards<R>(body: impl FnOnce() -> R) {
         let is_first = LATE.with(|late| {
             let mut late = late.borrow_mut();
             let is_first = late.is_none();
-            late.get_or_insert_default().push(job);
+            late.get_or_insert_default();
             is_first
         });
+        body();
         if is_first {
-            while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
-                job.run_without_worker();
-            }
+            Self::end_late();
             LATE.with(|late| late.take());
+        }
+    }
+
+    /// Ends what this thread has woken too late. To be called before it blocks in the middle of that: it may wait for one of them.
+    pub(crate) fn end_late() {
+        while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
+            job.run_without_worker();
         }
     }
 

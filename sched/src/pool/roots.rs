@@ -60,8 +60,12 @@ impl Roots {
             }
             root
         };
-        // Outside the lock: what is cancelled may ask for its token.
-        root.cancel(reason);
+        // Outside the lock: what is cancelled may ask for its token. All are told before the first that is ended here: it may wait for others.
+        if seeded("pool/end-while-telling") {
+            root.cancel(reason);
+        } else {
+            Shared::late_afterwards(|| root.cancel(reason));
+        }
     }
 }
 

@@ -7,20 +7,26 @@
 //! another thread takes its place, with the queues as they are.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 
 use reweave_core::context::{Agent, Context, Hook};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::{Arc, MODELLED, thread};
+use reweave_core::sync::{Arc, MODELLED, thread, thread_local};
 
 use super::crew::Compensation;
 use super::{Builder, Shared};
 use crate::job::quietly;
 use crate::worker::Worker;
+
+thread_local! {
+    /// The pool whose thread this is, or null.
+    static OF_THIS_THREAD: Cell<*const Shared> = const { Cell::new(null()) };
+}
 
 /// The places of workers that no thread has, and the threads.
 #[derive(Default)]
@@ -79,9 +85,15 @@ impl Shared {
         }
     }
 
+    /// The pool whose thread this is, if it is one.
+    pub(super) fn of_this_thread() -> *const Self {
+        OF_THIS_THREAD.with(Cell::get)
+    }
+
     /// What the thread of this place does.
     fn live(this: &Arc<Self>, index: usize) {
         let _gone = Gone(this);
+        OF_THIS_THREAD.with(|pool| pool.set(Arc::as_ptr(this)));
         if !this.layout.bind(index, this.settings.binding) {
             this.refused_bindings.fetch_add(1, Ordering::Relaxed);
         }

@@ -63,6 +63,7 @@ pub use options::{Full, Options};
 pub(crate) use table::Table;
 pub use table::TaskStats;
 pub use timeout::{TimeoutError, timeout};
+pub(crate) use waker::Lingering;
 
 /// Starts a closure as a task.
 ///

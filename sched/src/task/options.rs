@@ -183,7 +183,7 @@ impl Options {
         (self.class.is_some() || pool.agenda.governs()) && Head::worker_of(pool).is_none()
     }
 
-    fn card(self, pool: &Arc<Shared>, reserved: bool) -> Card {
+    fn card(self, pool: &Arc<Shared>, is_child: bool, reserved: bool) -> Card {
         let Self { name, priority, group, class, timeout, .. } = self;
         let parent = current_card().filter(|parent| parent.is_of(pool)).map(|parent| parent.id);
         let group = group.map_or(Group::Children(parent), Group::Named);
@@ -195,8 +195,10 @@ impl Options {
         card.priority = priority;
         card.class = pool.agenda.class_name(number);
         card.timeout = timeout.or_else(|| pool.agenda.timeout());
+        // Children of a nursery that a task of the pool has opened count as one with it, as jobs of a scope do.
+        let governed = pool.agenda.governs() && !(is_child && parent.is_some());
         // What has a place has a seat, even if the policy has changed since.
-        card.seat = (reserved || class.is_some() || pool.agenda.governs()).then(|| Seat::new(number, priority, group));
+        card.seat = (reserved || class.is_some() || governed).then(|| Seat::new(number, priority, group));
         card.observed = pool.table_of_tasks.observes();
         card
     }
@@ -231,7 +233,7 @@ impl Ready {
     fn make<T: Send + 'static, B: Body<T>>(self, body: B) -> NonNull<Head> {
         let Self { mut options, pool, reserved } = self;
         let siblings = options.siblings.take();
-        let card = Arc::new(options.card(&pool, reserved));
+        let card = Arc::new(options.card(&pool, siblings.is_some(), reserved));
         let head = Record::make(pool.clone(), body, Some(card.clone()), siblings);
         if card.observed {
             // SAFETY: just made.

@@ -141,8 +141,10 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
             }
             // It may not have asked for its context, and so not know its token: then the token wakes it.
             Ok(Poll::Pending) => match this.head.listen().cancelled() {
-                Some(cancelled) => this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled),
-                None => return this.head.suspend(),
+                Some(cancelled) if !this.head.lingers() || seeded("nursery/drop-and-block") => {
+                    this.end(Err(Failed::Cancelled(cancelled)), How::Cancelled);
+                }
+                _ => return this.head.suspend(),
             },
         }
         false
@@ -159,6 +161,7 @@ impl<T: Send + 'static, B: Body<T>> Record<T, B> {
         }));
         let (output, how) = match dropped {
             Err(panic) if output.is_ok() => {
+                self.head.pool().panicked(&*panic);
                 quietly(|| drop(output));
                 (Err(Failed::Panicked(panic)), How::Panicked)
             }

@@ -16,14 +16,14 @@ use super::{Failed, Task, spawn};
 /// When the time has passed the task is cancelled and this returns, whatever the task does. That is what it adds to
 /// [`time::timeout`](reweave_core::time::timeout()), which runs its body on the calling thread, may therefore borrow, and returns when the
 /// body does. Here a body that neither waits nor looks at its token keeps a worker, and not the caller. The time is that of the current
-/// [clock](reweave_core::time::Clock), and counts from the call; that of [`Options::timeout`](super::Options::timeout) counts from the task's beginning, and nobody
+/// [clock](reweave_core::time::Clock), and counts from when the task is started (a pool may have [no room](crate::Policy::max_waiting) for it at once); that of [`Options::timeout`](super::Options::timeout) counts from the task's beginning, and nobody
 /// returns for it.
 ///
 /// # Errors
 /// [`TimeoutError`]; with the handle, if the task has not ended.
 ///
 /// # Complexity
-/// That of [`spawn`](fn@super::spawn), and of setting a timer. The caller does not run the closure itself: another thread must.
+/// That of [`spawn`](fn@super::spawn), and of setting a timer. The caller does not run the closure itself, unless the time never passes: another thread must.
 ///
 /// # Examples
 /// ```

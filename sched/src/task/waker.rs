@@ -109,6 +109,28 @@ impl Reference {
     }
 }
 
+/// As long as it is there, the task in which it was made is not dropped where it suspends although it is cancelled.
+pub(crate) struct Lingering(Option<Reference>);
+
+impl Lingering {
+    /// In the task that this thread polls, if it polls one.
+    pub(crate) fn here() -> Self {
+        let (head, _) = CURRENT.with(Cell::get);
+        // SAFETY: a task that is current is being run, further up on this stack.
+        let head = unsafe { head.as_ref() };
+        head.inspect(|head| head.linger());
+        Self(head.map(Reference::new))
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.head().linger_no_more();
+        }
+    }
+}
+
 impl Clone for Reference {
     fn clone(&self) -> Self {
         Self::new(self.head())

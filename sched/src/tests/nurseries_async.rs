@@ -209,6 +209,69 @@ fn a_task_that_is_cancelled_ends_after_its_nursery() {
     assert_eq!(ended.get(), 1);
 }
 
+/// A task that waits in a nursery for a child that waits for ever.
+fn waits_for_ever(pool: &Pool, body_returns: bool) -> crate::Task<Result<(), crate::NurseryError<()>>> {
+    pool.spawn_async(nursery_async(move |n: Nursery<()>| async move {
+        n.spawn_async(std::future::pending::<Result<(), ()>>()).unwrap();
+        if body_returns { Ok(()) } else { std::future::pending().await }
+    }))
+}
+
+#[test]
+fn a_pool_ends_in_which_nurseries_are_suspended() {
+    for body_returns in [false, true] {
+        let pool = Pool::new(1).unwrap();
+        let tasks: Vec<_> = (0..20).map(|_| waits_for_ever(&pool, body_returns)).collect();
+        while pool.stats().suspended < 40 {
+            thread::yield_now();
+        }
+        drop(pool);
+        assert!(tasks.iter().all(crate::Task::is_ended));
+    }
+}
+
+#[test]
+fn nurseries_that_are_cancelled_together_do_not_block_the_only_worker() {
+    for body_returns in [false, true] {
+        let pool = Pool::builder().threads(1).spare_threads(0).build().unwrap();
+        let tasks: Vec<_> = (0..20).map(|_| waits_for_ever(&pool, body_returns)).collect();
+        while pool.stats().suspended < 40 {
+            thread::yield_now();
+        }
+        pool.cancel_all("all of you");
+        for task in tasks {
+            let error = task.join().expect("it has gone on to its end").unwrap_err();
+            assert!(format!("{error:?}").contains("all of you"), "{error:?}");
+        }
+        // And one by itself.
+        let task = waits_for_ever(&pool, body_returns);
+        task.cancel("only you");
+        assert!(task.join().map_or(true, |result| result.is_err()));
+    }
+}
+
+#[test]
+fn children_count_as_one_with_the_task_that_waits_for_them() {
+    let policy = crate::Policy::new().max_running(1);
+    let pool = Pool::builder().threads(2).policy(policy).build().unwrap();
+    let blocking = pool.spawn(|| {
+        crate::nursery(|n: &Nursery<()>| {
+            n.spawn(|| Ok(())).unwrap();
+            n.spawn_async(async { Ok(()) }).unwrap();
+            Ok(7)
+        })
+    });
+    assert_eq!(blocking.join().unwrap().unwrap(), 7);
+    let suspending = pool.spawn_async(nursery_async(|n: Nursery<()>| async move {
+        n.spawn(|| Ok(())).unwrap();
+        Ok(7)
+    }));
+    assert_eq!(suspending.join().unwrap().unwrap(), 7);
+    // From outside, each is a task by itself.
+    let outside = pool.install(|| crate::nursery(|n: &Nursery<()>| n.spawn(|| Ok(())).map_err(|_| ())));
+    outside.unwrap();
+}
+
 #[test]
 fn a_child_whose_pool_has_ended_is_a_failure() {
     let pool = Pool::new(1).unwrap();

@@ -103,6 +103,20 @@ fn a_cancelled_stream_says_why() {
 }
 
 #[test]
+fn a_stream_ends_with_the_task_that_has_started_it() {
+    let pool = Pool::new(2).unwrap();
+    let (sender, input) = channel::bounded::<u32>(1);
+    let (output, started) = channel::bounded(1);
+    let task = pool.spawn(move || output.send(stream_map(input, 2, |n| n)).is_ok());
+    let stream = started.recv().unwrap();
+    task.token().cancel("with its task");
+    let closed = stream.recv().unwrap_err();
+    assert!(closed.to_string().contains("with its task"), "{closed}");
+    while sender.send(1).is_ok() {}
+    let _either = task.join();
+}
+
+#[test]
 fn stages_pass_on_items_and_errors() {
     let pool = Pool::new(2).unwrap();
     let (sender, input) = channel::bounded(2);

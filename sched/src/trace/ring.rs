@@ -66,7 +66,8 @@ impl<const WORDS: usize> Ring<WORDS> {
     /// # Panics
     /// If there is no memory for them.
     pub fn new(events: usize) -> Self {
-        let places = (events.max(1) + 1).next_power_of_two();
+        let places = events.max(1).checked_add(1).and_then(usize::checked_next_power_of_two);
+        let places = places.expect("there is memory for the events");
         let place = |_| std::array::from_fn(|_| AtomicU64::new(0));
         Self { written: CachePadded::new(AtomicU64::new(0)), places: (0..places).map(place).collect() }
     }

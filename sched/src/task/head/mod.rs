@@ -133,6 +133,8 @@ pub(in crate::task) struct Head {
     token: Mutex<Option<Own>>,
     /// Of a closure that runs: the agent that runs it.
     runner: AtomicU32,
+    /// Of a future: how many nurseries in it wait for their children, and for nothing else. Written by the owner of the body, with one exception: see `linger_no_more`.
+    lingers: AtomicU32,
 }
 
 // SAFETY: the cell of the waker has one owner at a time (invariant 4); everything else is Send and Sync by itself.
@@ -164,7 +166,23 @@ impl Head {
             joiner: UnsafeCell::new(None),
             token: Mutex::new(None),
             runner: AtomicU32::new(0),
+            lingers: AtomicU32::new(0),
         }
+    }
+
+    /// It waits for the children of a nursery. By the owner of the body.
+    pub(in crate::task) fn linger(&self) {
+        self.lingers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It does not any more. By whoever has that future now.
+    pub(in crate::task) fn linger_no_more(&self) {
+        self.lingers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether it does: then it is not dropped, though it is cancelled.
+    pub(in crate::task) fn lingers(&self) -> bool {
+        self.lingers.load(Ordering::Relaxed) > 0
     }
 
     pub(in crate::task) fn is_ended(&self) -> bool {
