@@ -5,7 +5,8 @@ use std::fmt;
 use reweave_core::sync::Arc;
 use reweave_core::{Reason, seeded};
 
-use super::{Agenda, Tasks};
+use super::Agenda;
+use super::state::Tasks;
 use crate::pool::{DumpedClass, Pool, Shared};
 use crate::task::{Handle, Options};
 

@@ -9,6 +9,7 @@
 //! | `order` | who goes first: each task gets a key when it comes |
 //! | `class` | tasks of one kind, and the limit that they have together |
 //! | `room` | waiting until there is room for another |
+//! | `state` | what is under the lock |
 //! | `turn` | the pool's part: who counts, and who is called |
 //!
 //! # Protocol
@@ -39,9 +40,9 @@ mod class;
 mod order;
 mod policy;
 mod room;
+mod state;
 mod turn;
 
-use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ use reweave_core::{Reason, seeded};
 
 use crate::job::JobRef;
 use order::{Key, Order};
+use state::{State, Tasks, Waiting};
 
 pub use class::Class;
 pub(crate) use order::Group;
@@ -70,45 +72,10 @@ pub(crate) struct Agenda {
     room: WaitList,
 }
 
-#[derive(Debug)]
-struct State {
-    policy: Policy,
-    order: Order,
-    /// The first is that of tasks that have none.
-    classes: Vec<Tasks>,
-    /// Tasks that have begun and are counted.
-    running: usize,
-    /// Places of tasks that are about to come.
-    reserved: usize,
-    /// Nobody need wait for room any more: whoever comes is turned away.
-    shut: bool,
-}
-
 /// Every task goes through the agenda.
 const GOVERNS: usize = 1;
 /// Tasks have a limit of time.
 const TIMES: usize = 2;
-
-/// The tasks of a class.
-#[derive(Debug)]
-struct Tasks {
-    name: Reason,
-    limit: usize,
-    /// Those that have begun and are counted.
-    running: usize,
-    waiting: BTreeMap<Key, Waiting>,
-}
-
-/// A task that waits.
-#[derive(Debug)]
-struct Waiting {
-    entry: JobRef,
-    /// In what the entry keeps.
-    seat: NonNull<Seat>,
-}
-
-// SAFETY: a seat is shared among threads, under the lock.
-unsafe impl Send for Waiting {}
 
 /// A task's place in the agenda.
 #[derive(Debug)]
@@ -365,77 +332,5 @@ impl Agenda {
     /// Says how many may begin. A full fence.
     fn publish(&self, state: &State) {
         self.ready.swap(state.ready(), Ordering::AcqRel);
-    }
-}
-
-impl State {
-    fn waiting(&self) -> usize {
-        self.classes.iter().map(|class| class.waiting.len()).sum()
-    }
-
-    fn has_room(&self) -> bool {
-        self.shut || self.policy.max_waiting.is_none_or(|most| self.waiting() + self.reserved < most)
-    }
-
-    fn slots(&self) -> usize {
-        self.policy.max_running.map_or(usize::MAX, |most| most.saturating_sub(self.running))
-    }
-
-    fn has_slot(&self) -> bool {
-        self.slots() > 0
-    }
-
-    /// The class whose first task begins next.
-    fn next_class(&self) -> Option<usize> {
-        let may = |class: &Tasks| class.has_slot() || seeded("agenda/limit-overshoots");
-        let firsts = self.classes.iter().enumerate().filter(|(_, class)| may(class));
-        let first = firsts.filter_map(|(number, class)| Some((class.waiting.first_key_value()?.0, number))).min();
-        first.filter(|_| self.has_slot() || seeded("agenda/limit-overshoots")).map(|(_, number)| number)
-    }
-
-    /// How many tasks may begin.
-    fn ready(&self) -> usize {
-        let all: usize = self.classes.iter().map(|class| class.waiting.len().min(class.slots())).sum();
-        all.min(self.slots())
-    }
-
-    fn count(&mut self, class: usize, counted: Rights) {
-        self.running += usize::from(counted.all);
-        self.classes[class].running += usize::from(counted.class);
-    }
-
-    fn uncount(&mut self, class: usize, counted: Rights) {
-        self.running -= usize::from(counted.all);
-        self.classes[class].running -= usize::from(counted.class);
-    }
-
-    /// Gives all that wait new keys, in the order in which they came.
-    fn reorder(&mut self, fairness: Fairness) {
-        let mut all: Vec<(Key, Waiting)> =
-            self.classes.iter_mut().flat_map(|class| std::mem::take(&mut class.waiting)).collect();
-        all.sort_unstable_by_key(|(key, _)| key.turn);
-        self.order = Order::new(fairness);
-        for (_, waiting) in all {
-            // SAFETY: the entry keeps it.
-            let seat = unsafe { waiting.seat.as_ref() };
-            let key = self.order.key(seat.priority, &seat.group);
-            // SAFETY: under the lock.
-            unsafe { seat.place(|place| place.key = Some(key)) };
-            self.classes[seat.class].waiting.insert(key, waiting);
-        }
-    }
-}
-
-impl Tasks {
-    fn new(name: Reason, limit: usize) -> Self {
-        Self { name, limit, running: 0, waiting: BTreeMap::new() }
-    }
-
-    fn slots(&self) -> usize {
-        self.limit.saturating_sub(self.running)
-    }
-
-    fn has_slot(&self) -> bool {
-        self.slots() > 0
     }
 }
