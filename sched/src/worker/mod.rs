@@ -20,7 +20,7 @@ use crossbeam_utils::CachePadded;
 use reweave_core::context::{Agent, Hook};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reweave_core::sync::{Arc, thread_local};
+use reweave_core::sync::{Arc, MODELLED, thread_local};
 
 use crate::deque::Deque;
 use crate::job::JobRef;
@@ -93,7 +93,8 @@ impl Worker {
             agent: AtomicU32::new(0),
             halves: Deque::new(),
             tasks: Deque::new(),
-            hungry: CachePadded::new(AtomicBool::new(false)),
+            // Who lay down before this worker was made has left no word with it.
+            hungry: CachePadded::new(AtomicBool::new(!MODELLED)),
             trace,
             counters: CachePadded::new(Counters::new()),
             pending: Pending::new(),

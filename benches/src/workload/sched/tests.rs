@@ -74,7 +74,8 @@ fn every_workload_can_be_traced() {
             let begins = |what: &What| matches!(what, What::Begin(unit) if unit.kind == kind);
             trace.tracks.iter().flat_map(|track| &track.events).filter(|event| begins(&event.what)).count()
         };
-        assert_eq!((trace.pool.as_str(), trace.tracks.len()), ("bench", 3), "{workload:?}");
+        // Two workers, what is outside, and perhaps one that has made up for another.
+        assert!(trace.pool == "bench" && trace.tracks.len() >= 3, "{workload:?}");
         let expected = match workload.work {
             Work::Scope | Work::Unbalanced | Work::Fine => begun(Kind::Job),
             Work::Await => begun(Kind::Poll),
