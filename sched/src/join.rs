@@ -30,8 +30,8 @@
 //! that ran anything else could run something that wants a lock which the waiting computation holds, below it on the same stack.
 //! By (3) the deque of halves of a thief is empty when it begins a stolen half; so all that is in it while it runs that one was
 //! made by it. That the thief still ran it when another half was taken from its deque is known by looking at the trigger *afterwards*.
-//! If it has been signalled, the half may be a stranger, and is given back to its owner, who will have to wait for it: by the same trigger, with another token. With nothing to help with, the worker sleeps, which
-//! its pool hears and makes up for with another thread.
+//! If it has been signalled, the half may be a stranger, and is given back to its owner, who will have to wait for it: by the same trigger, with another token. With nothing to help with, the worker
+//! yields its core for a while and then sleeps, which its pool hears and makes up for with another thread.
 //!
 //! # Costs, on x86-64
 //! Private: about ten stores and as many loads, all to the stack, the worker's own lines and a thread-local. Shared and taken back: two locked
@@ -46,12 +46,14 @@ use std::cell::Cell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null, null_mut};
+use std::time::{Duration, Instant};
 
 use reweave_core::context::{Context, Mark};
 use reweave_core::event::{self, Awaits, Enders, Limits, Spin};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, UnsafeCell, thread};
+use reweave_core::sync::{Arc, MODELLED, UnsafeCell, thread};
+use reweave_core::time::Clock;
 use reweave_core::trigger::Trigger;
 
 use crate::job::{Job, JobRef};
@@ -166,6 +168,10 @@ impl Worker {
 const DONE: usize = 0;
 /// Or: the owner is to run it.
 const GIVEN_BACK: usize = 1;
+
+/// How long a worker that has nothing to help with goes on looking before it sleeps. A pool that hears of the sleep starts or wakes a spare thread, and when
+/// the half is done, one thread too many runs for a while; so this is longer than most items of a parallel operation take.
+const PATIENCE: Duration = Duration::from_micros(250);
 
 /// No worker.
 const NOBODY: usize = usize::MAX;
@@ -429,10 +435,20 @@ unsafe fn give_back(job: &JobRef) {
     done.signal(GIVEN_BACK);
 }
 
+/// Yields the core, after the spinning; whether [`PATIENCE`] is left, which begins with the first call.
+fn has_patience(since: &mut Option<Instant>) -> bool {
+    if MODELLED {
+        return false;
+    }
+    thread::yield_now();
+    let now = Clock::real().now();
+    now - *since.get_or_insert(now) < PATIENCE
+}
+
 impl Worker {
     /// Waits until a stolen half is done, and helps its thief meanwhile.
     fn wait_for(&self, part: &Part) {
-        let mut spin = Spin::new();
+        let (mut spin, mut since) = (Spin::new(), None);
         // Whoever unwinds runs nothing for others: they would find the thread panicking.
         let helps = !thread::panicking();
         while !part.is_done() {
@@ -440,8 +456,8 @@ impl Worker {
                 self.execute(job);
                 // What it spawned into a scope may be all that is awaited now, and the scope waits for our counts.
                 self.settle();
-                spin = Spin::new();
-            } else if !spin.pause() {
+                (spin, since) = (Spin::new(), None);
+            } else if !(spin.pause() || has_patience(&mut since)) {
                 self.sleep_until_done(part);
                 return;
             }
