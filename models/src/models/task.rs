@@ -8,6 +8,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use reweave_core::event;
 use reweave_core::sync::atomic::{AtomicBool, Ordering};
 use reweave_core::sync::{Arc, Unseen, thread};
 use reweave_sched::kernel::Kernel;
@@ -57,6 +58,21 @@ pub const MODELS: &[Model] = &[
         covers: &["joined"],
         seeded: &[Seeded { bug: "task/end-before-output", run: Run::loom_bounded(2), expect: "Causality violation" }],
         body: end_against_join,
+    },
+    Model {
+        name: "end-against-event",
+        property: "who waits for the end by an event gets the result, whenever it comes",
+        runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
+        covers: &["waited"],
+        seeded: &[
+            Seeded { bug: "task/take-before-looking", run: Run::loom_bounded(2), expect: "has been taken already" },
+            Seeded {
+                bug: "task/take-before-looking",
+                run: Run::shuttle_pct(3, 5_000),
+                expect: "has been taken already",
+            },
+        ],
+        body: end_against_event,
     },
     Model {
         name: "cancel-against-begin",
@@ -193,6 +209,20 @@ fn end_against_join() {
     task.join().unwrap();
     assert_eq!(slate.marks(), 1);
     cover("joined");
+    other.join().unwrap();
+}
+
+fn end_against_event() {
+    let kernel = Arc::new(Kernel::new(1));
+    let slate = Slate::new();
+    let mut task = kernel.handle().spawn({
+        let slate = slate.clone();
+        move || slate.mark()
+    });
+    let other = worker(&kernel, 0, 1);
+    event::wait(task.event()).expect("nothing stops this wait").unwrap();
+    assert_eq!(slate.marks(), 1);
+    cover("waited");
     other.join().unwrap();
 }
 

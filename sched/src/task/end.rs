@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use reweave_core::event::{Awaits, Event, Source, Ticket, Waiter, Waiting};
+use reweave_core::seeded;
 
 use super::waker::{awaits_directly, cancelled_here};
 use super::{Failed, Task};
@@ -72,9 +73,12 @@ impl<B: BorrowMut<Task<T>>, T> Event for Ending<B, T> {
 
     fn attempt(&mut self) -> Option<Self::Output> {
         let task = self.task.borrow_mut();
-        let result = task.take();
-        assert!(result.is_some() || !task.is_ended(), "the result of this task has been taken already");
-        result
+        if seeded("task/take-before-looking") {
+            let result = task.take();
+            return task.is_ended().then(|| result.expect("the result of this task has been taken already"));
+        }
+        // One look decides: it may end at any moment.
+        task.is_ended().then(|| task.outcome())
     }
 
     fn enlist(&mut self, waiter: &Waiter) -> bool {
@@ -142,7 +146,8 @@ impl<T> fmt::Debug for End<'_, T> {
     }
 }
 
-/// The future of `task.await`: what came of the task. Dropped before it is ready, it lets the task go on by itself.
+/// The future of `task.await`: what came of the task. Dropped before it is ready, it lets the task go on by itself. To poll it panics if the result has been
+/// [taken](Task::take) before.
 ///
 /// A task that awaits another leaves its waker there, and is woken through its own token if it is cancelled. Everybody else waits as for any event.
 #[must_use = "a future does nothing until it is polled"]
@@ -197,7 +202,7 @@ impl<T> Future for Joining<T> {
                 if task.head().wait_by(cx.waker()) {
                     return Poll::Pending;
                 }
-                let result = task.take().expect("a task that has ended has a result");
+                let result = task.outcome();
                 self.0 = Way::Over;
                 return Poll::Ready(result);
             }

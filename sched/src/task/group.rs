@@ -284,7 +284,7 @@ impl<T, R> Ends<T, R> {
 
 /// What came of a task that has ended.
 fn result<T>(mut task: Task<T>) -> Result<T, Failed> {
-    task.take().expect("the result of this task has been taken already")
+    task.outcome()
 }
 
 mod sealed {

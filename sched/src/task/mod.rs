@@ -114,12 +114,12 @@ impl Pool {
     }
 }
 
-/// Starts tasks in a pool, and may be passed around: see [`Pool::handle`].
+/// Starts tasks in a pool, looks at them and cancels them, and may be passed around: see [`Pool::handle`].
 #[derive(Clone)]
 pub struct Handle(Arc<Shared>);
 
 impl Pool {
-    /// What starts tasks in this pool from anywhere. It does not keep the pool from ending: a task that comes too late is cancelled.
+    /// What starts tasks in this pool, looks at them and cancels them, from anywhere. It does not keep the pool from ending: a task that comes too late is cancelled.
     pub fn handle(&self) -> Handle {
         Handle(self.shared().clone())
     }
@@ -218,9 +218,12 @@ impl<T> Task<T> {
     ///
     /// # Errors
     /// [`Failed`]. If the wait is stopped, the task goes on by itself; [`wait`](Self::wait) keeps the handle.
+    ///
+    /// # Panics
+    /// If the result has been [taken](Self::take) before.
     pub fn join(mut self) -> Result<T, Failed> {
         match self.wait() {
-            Ok(()) => self.take().expect("a task that has ended has a result"),
+            Ok(()) => self.outcome(),
             Err(stopped) => Err(Failed::Stopped(stopped)),
         }
     }
@@ -254,6 +257,14 @@ impl<T> Task<T> {
         unsafe { Head::take_output(self.head) }
     }
 
+    /// What came of it. It has ended.
+    ///
+    /// # Panics
+    /// If that has been taken.
+    fn outcome(&mut self) -> Result<T, Failed> {
+        self.take().expect("the result of this task has been taken already")
+    }
+
     /// The event of its end, for [`select!`](reweave_core::select). Yields what came of it.
     ///
     /// # Panics
@@ -285,7 +296,8 @@ impl<T> Task<T> {
         self.head().state()
     }
 
-    /// Its number. Those tasks have one that were [described](Options), and all tasks of a pool that has a [`Policy`](crate::Policy).
+    /// Its number. Those tasks have one that were [described](Options), and all tasks that are started in a pool while it has a [`Policy`](crate::Policy) that asks
+    /// anything of them, an account of its tasks among that, or was built with a [recorder](crate::Builder::trace).
     pub fn id(&self) -> Option<TaskId> {
         self.head().card().map(|card| card.id)
     }
@@ -376,4 +388,12 @@ impl fmt::Display for Failed {
     }
 }
 
-impl Error for Failed {}
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Panicked(_) => None,
+            Self::Cancelled(cancelled) => Some(cancelled),
+            Self::Stopped(stopped) => Some(stopped),
+        }
+    }
+}

@@ -51,14 +51,14 @@ impl<T> Task<T> {
     ///
     /// # Errors
     /// [`TimeoutError`]; with the handle, if the task has not ended.
+    ///
+    /// # Panics
+    /// If the result has been [taken](Self::take) before.
     pub fn timeout(mut self, duration: Duration) -> Result<T, TimeoutError<T>> {
         let limits = Limits { deadline: Clock::current().after(duration), ..Limits::default() };
-        let stopped = self.wait_with(limits).err();
-        // It may have ended as the wait did.
-        match (self.take(), stopped) {
-            (Some(result), _) => result.map_err(TimeoutError::Failed),
-            (None, None) => panic!("the result of this task has been taken already"),
-            (None, Some(why)) => {
+        match self.wait_with(limits) {
+            // It may have ended as the wait did.
+            Err(why) if !self.is_ended() => {
                 let reason: Reason = match &why {
                     Stopped::Cancelled(cancelled) => cancelled.reason.clone(),
                     why => why.to_string().into(),
@@ -68,6 +68,7 @@ impl<T> Task<T> {
                 }
                 Err(TimeoutError::Stopped { why, task: self })
             }
+            _ => self.outcome().map_err(TimeoutError::Failed),
         }
     }
 }
@@ -103,4 +104,11 @@ impl<T> fmt::Display for TimeoutError<T> {
     }
 }
 
-impl<T> Error for TimeoutError<T> {}
+impl<T> Error for TimeoutError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failed) => failed.source(),
+            Self::Stopped { why, .. } => Some(why),
+        }
+    }
+}

@@ -1,12 +1,16 @@
 //! Tasks: started, waited for, cancelled, dropped.
 
+use std::error::Error;
 use std::future::{Future, IntoFuture, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use reweave_core::cancel::{self, Token};
 use reweave_core::channel;
+use reweave_core::event::Stopped;
+use reweave_core::panic_text;
 use reweave_core::promise;
 use reweave_core::select;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
@@ -385,6 +389,41 @@ fn a_result_is_there_once() {
     task.wait().unwrap();
     assert_eq!(task.take().unwrap().unwrap(), 1);
     let _again = reweave_core::event::wait(task.event());
+}
+
+#[test]
+fn who_asks_for_a_result_that_was_taken_is_told_so() {
+    const TOLD: Option<&str> = Some("the result of this task has been taken already");
+    let pool = Pool::new(2).unwrap();
+    let taken = || {
+        let mut task = pool.spawn(|| 1);
+        task.wait().unwrap();
+        assert_eq!(task.take().unwrap().unwrap(), 1);
+        task
+    };
+    let joined = catch_unwind(AssertUnwindSafe(|| taken().join().is_ok())).unwrap_err();
+    assert_eq!(panic_text(&*joined), TOLD);
+    let timed = catch_unwind(AssertUnwindSafe(|| taken().timeout(Duration::MAX).is_ok())).unwrap_err();
+    assert_eq!(panic_text(&*timed), TOLD);
+    let task = taken();
+    let awaited = pool.spawn_async(async move { task.await.is_ok() }).join().unwrap_err();
+    assert_eq!(awaited.panic_message(), TOLD);
+}
+
+#[test]
+fn an_error_tells_what_has_caused_it() {
+    fn cause<E: Error + 'static>(error: &dyn Error) -> &E {
+        error.source().expect("it has a cause").downcast_ref().expect("of this type")
+    }
+    let pool = Pool::new(1).unwrap();
+    let task = pool.spawn_async(std::future::pending::<()>());
+    task.cancel("not needed");
+    assert_eq!(cause::<cancel::Cancelled>(&task.join().unwrap_err()).reason.as_str(), "not needed");
+    let (_promise, eventual) = promise::pair::<(), ()>();
+    let late = pool.spawn(move || eventual.wait().is_ok()).timeout(Duration::ZERO).unwrap_err();
+    assert_eq!(cause::<Stopped>(&late), &Stopped::TimedOut);
+    let panicked = pool.spawn(|| -> u32 { panic!("by itself") }).join().unwrap_err();
+    assert!(panicked.source().is_none());
 }
 
 /// Panics when it is dropped.
