@@ -43,12 +43,12 @@ impl pool::Pool for Pool {
 
 /// The same, which keeps an account of its tasks: their numbers, times and states.
 #[derive(Debug)]
-pub struct Observed(reweave_sched::Pool);
+pub struct Observed(Pool);
 
 impl pool::Pool for Observed {
     fn start(threads: usize) -> Result<Self, String> {
         let builder = reweave_sched::Pool::builder().threads(threads).policy(Policy::new().observed(1_000));
-        builder.build().map(Self).map_err(|error| error.to_string())
+        builder.build().map(|pool| Self(Pool(pool))).map_err(|error| error.to_string())
     }
 }
 
@@ -118,7 +118,8 @@ impl Spawn for Pool {
         spawner: &Handle,
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> + Send {
-        result(spawner.spawn_async(task))
+        let task = spawner.spawn_async(task);
+        async move { task.await.expect("the task does not fail") }
     }
 }
 
@@ -126,17 +127,13 @@ impl Spawn for Observed {
     type Spawner = Handle;
 
     fn spawner(&self) -> Handle {
-        self.0.handle()
+        self.0.spawner()
     }
 
     fn spawn<T: Send + 'static>(
         spawner: &Handle,
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> + Send {
-        result(spawner.spawn_async(task))
+        Pool::spawn(spawner, task)
     }
-}
-
-async fn result<T>(task: reweave_sched::Task<T>) -> T {
-    task.await.expect("the task does not fail")
 }
