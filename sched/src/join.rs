@@ -133,8 +133,7 @@ impl Worker {
     pub(crate) fn share(&self) {
         self.hungry.store(false, Ordering::Relaxed);
         if self.halves.is_empty() && self.share_oldest() {
-            let pool = self.pool();
-            pool.sleep.call(|| pool.wants_another());
+            self.pool().call();
         }
     }
 

@@ -9,7 +9,7 @@ use reweave_core::sync::Arc;
 
 use crate::agenda::Policy;
 use crate::pool::{Builder, Pool, Shared};
-use crate::task::{Handle, TaskId, TaskInfo};
+use crate::task::Handle;
 use crate::worker::Worker;
 
 /// A pool whose threads are those of a model.
@@ -47,24 +47,9 @@ impl Kernel {
         result
     }
 
-    /// What starts tasks in it.
+    /// What starts tasks in it, looks at them and cancels them.
     pub fn handle(&self) -> Handle {
         Handle::of(self.0.clone())
-    }
-
-    /// Cancels all tasks.
-    pub fn cancel_all(&self, reason: &'static str) {
-        self.0.cancel_all(reason.into());
-    }
-
-    /// Cancels the task of this number.
-    pub fn cancel_task(&self, id: TaskId, reason: &'static str) -> bool {
-        self.0.cancel_task(id, reason.into())
-    }
-
-    /// The tasks that it keeps an account of.
-    pub fn tasks(&self) -> Vec<TaskInfo> {
-        self.0.tasks()
     }
 
     /// Takes no more from outside, if all is done: whether it is.

@@ -110,8 +110,7 @@ impl<'scope> Scope<'scope, '_> {
     /// One that has not begun when the scope is cancelled runs all the same, and can look at its token.
     pub fn spawn(&'scope self, body: impl FnOnce() + Send + 'scope) {
         let group = &self.group;
-        let worker = Worker::current()
-            .filter(|worker| group.pool.is_some_and(|pool| std::ptr::eq(worker.pool(), pool.as_ptr())));
+        let worker = group.pool().and_then(Worker::of);
         match worker {
             Some(worker) => worker.credit.spend(group),
             None => group.add(1),

@@ -54,7 +54,7 @@ fn found_at_any_time() {
     let other = thread::spawn({
         let kernel = kernel.clone();
         move || {
-            let tasks = kernel.tasks();
+            let tasks = kernel.handle().tasks();
             assert!(tasks.len() == 1 && tasks[0].id == id, "the task was not found");
             match tasks[0].state {
                 State::Pending => cover("not begun"),
@@ -65,7 +65,7 @@ fn found_at_any_time() {
     });
     kernel.work(0, |desk| assert!(desk.work_once()));
     other.join().unwrap();
-    assert_eq!(kernel.tasks()[0].state, State::Completed);
+    assert_eq!(kernel.handle().tasks()[0].state, State::Completed);
 }
 
 fn cancelled_by_number() {
@@ -74,8 +74,8 @@ fn cancelled_by_number() {
     let other = thread::spawn({
         let kernel = kernel.clone();
         move || {
-            if let Some(task) = kernel.tasks().first() {
-                kernel.cancel_task(task.id, "by its number");
+            if let Some(task) = kernel.handle().tasks().first() {
+                kernel.handle().cancel_task(task.id, "by its number");
             }
         }
     });
@@ -93,7 +93,7 @@ fn cancel_all() {
     let task = kernel.handle().spawn_async(pending::<()>());
     let other = thread::spawn({
         let kernel = kernel.clone();
-        move || kernel.cancel_all("all of you")
+        move || kernel.handle().cancel_all("all of you")
     });
     kernel.work(0, |desk| look(desk, 1));
     cover(if task.is_ended() { "not begun" } else { "begun" });

@@ -15,6 +15,7 @@ use reweave_sched::kernel::Kernel;
 use reweave_sched::{Failed, Pool, Shutdown, ShutdownError, spawn};
 
 use super::kernels::{work_off, worker};
+use super::pool::pool;
 use crate::{Model, Run, Seeded, cover};
 
 /// The models of ends.
@@ -116,10 +117,6 @@ pub const MODELS: &[Model] = &[
     },
 ];
 
-fn pool(threads: usize) -> Pool {
-    Pool::builder().threads(threads).spare_threads(0).build().expect("the checkers refuse no thread")
-}
-
 fn suspended_counts() {
     let kernel = Arc::new(Kernel::new(1));
     let kept = Unseen::new(None::<Waker>);
@@ -139,13 +136,15 @@ fn suspended_counts() {
     waker.wake();
     kernel.work(0, work_off);
     assert!(matches!(task.take(), Some(Ok(()))), "a wake was turned away");
-    assert!(kernel.close_if_done(), "everything is done");
+    // Nobody looks on a kernel, unless asked.
+    kernel.shut();
+    assert!(kernel.is_over(), "everything is done, and the pool is not over");
     cover("woken after it was shut");
     kept.with(|kept| *kept = None);
 }
 
 fn finish_against_wake() {
-    let pool = pool(1);
+    let pool = pool(1, 0);
     let (promise, eventual) = promise::pair::<u32, ()>();
     let mut task = pool.spawn_async(async move { eventual.await.unwrap() + spawn(|| 1).await.unwrap() });
     let other = thread::spawn(move || promise.fulfil(6));
@@ -158,7 +157,7 @@ fn finish_against_wake() {
 }
 
 fn finish_against_spawn() {
-    let pool = pool(2);
+    let pool = pool(2, 0);
     let handle = pool.handle();
     let other = thread::spawn(move || {
         let task = handle.spawn(|| spawn(|| 7).join());
@@ -177,7 +176,7 @@ fn finish_against_spawn() {
 
 fn deadline() {
     // One is blocked, and another could run what comes in.
-    let pool = pool(2);
+    let pool = pool(2, 0);
     let (promise, eventual) = promise::pair::<u32, ()>();
     let task = pool.spawn(move || *eventual.wait().unwrap());
     // It may pass at any moment.
@@ -197,7 +196,7 @@ fn deadline() {
 }
 
 fn cancel() {
-    let pool = pool(1);
+    let pool = pool(1, 0);
     let (promise, eventual) = promise::pair::<u32, ()>();
     let suspended = pool.spawn_async(pending::<()>());
     let outer = pool.spawn(move || {
@@ -219,7 +218,7 @@ fn cancel() {
 }
 
 fn let_go() {
-    let pool = pool(1);
+    let pool = pool(1, 0);
     let (promise, eventual) = promise::pair::<u32, ()>();
     let task = pool.spawn_async(async move { eventual.await.unwrap() });
     let other = thread::spawn(move || promise.fulfil(7));
@@ -230,7 +229,7 @@ fn let_go() {
 }
 
 fn left_suspended() {
-    let pool = pool(1);
+    let pool = pool(1, 0);
     let mut task = pool.spawn_async(pending::<()>());
     drop(pool);
     match task.take() {

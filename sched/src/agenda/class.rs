@@ -17,10 +17,11 @@ use crate::task::{Handle, Options};
 pub struct Class {
     pub(crate) pool: Arc<Shared>,
     pub(crate) number: usize,
+    pub(crate) name: Reason,
 }
 
 impl Pool {
-    /// The class of this name, of which at most `limit` tasks, at least 1, have begun and not ended. It is made if there is none; if there is one, it has
+    /// The class of this name, of which at most `limit` tasks, at least 1, count as begun and not ended. It is made if there is none; if there is one, it has
     /// this limit from now on. Tasks that have begun go on, even if there are more of them.
     ///
     /// What [`Policy`](crate::Policy) says of waiting under a limit holds here, too.
@@ -47,19 +48,20 @@ impl Handle {
     /// As [`Pool::class`], of this pool.
     pub fn class(&self, name: impl Into<Reason>, limit: usize) -> Class {
         let pool = self.shared().clone();
-        let number = pool.agenda.class(name.into(), limit.max(1));
+        let name = name.into();
+        let number = pool.agenda.class(&name, limit.max(1));
         pool.call();
-        Class { pool, number }
+        Class { pool, number, name }
     }
 }
 
 impl Class {
     /// Its name.
     pub fn name(&self) -> Reason {
-        self.of(|tasks| tasks.name.clone())
+        self.name.clone()
     }
 
-    /// At most so many of its tasks, at least 1, have begun and not ended from now on. Those that have begun go on, even if there are more of them.
+    /// At most so many of its tasks, at least 1, count as begun and not ended from now on. Those that have begun go on, even if there are more of them.
     pub fn set_limit(&self, limit: usize) {
         self.pool.agenda.set_limit(self.number, limit.max(1));
         if !seeded("agenda/raise-silently") {
@@ -67,7 +69,7 @@ impl Class {
         }
     }
 
-    /// At most so many of its tasks have begun and not ended.
+    /// At most so many of its tasks count as begun and not ended.
     pub fn limit(&self) -> usize {
         self.of(|tasks| tasks.limit)
     }
@@ -94,19 +96,19 @@ impl Class {
 
 impl fmt::Debug for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Class").field("name", &self.name()).field("limit", &self.limit()).finish_non_exhaustive()
+        f.debug_struct("Class").field("name", &self.name).field("limit", &self.limit()).finish_non_exhaustive()
     }
 }
 
 impl Agenda {
     /// The number of the class of this name, which has this limit from now on.
-    fn class(&self, name: Reason, limit: usize) -> usize {
+    fn class(&self, name: &Reason, limit: usize) -> usize {
         let mut state = self.state.lock();
         // The first is no class.
-        let known = state.classes.iter().skip(1).position(|class| class.name == name);
+        let known = state.classes.iter().skip(1).position(|class| class.name == *name);
         let number = known.map_or(state.classes.len(), |place| place + 1);
         if known.is_none() {
-            state.classes.push(Tasks::new(name, limit));
+            state.classes.push(Tasks::new(name.clone(), limit));
         }
         state.classes[number].limit = limit;
         self.publish(&state);
@@ -126,10 +128,5 @@ impl Agenda {
             DumpedClass { name: name.clone(), limit: *limit, running: *running, waiting: waiting.len() }
         };
         self.state.lock().classes.iter().skip(1).map(dump).collect()
-    }
-
-    /// The name of a class; that of no class is `None`.
-    pub(crate) fn class_name(&self, number: usize) -> Option<Reason> {
-        (number > 0).then(|| self.state.lock().classes[number].name.clone())
     }
 }

@@ -184,8 +184,11 @@ impl Agenda {
 
     /// From now on nobody waits for room: whoever comes is turned away.
     pub(crate) fn shut(&self) {
-        self.state.lock().shut = true;
-        self.ready.fetch_add(0, Ordering::AcqRel);
+        {
+            let mut state = self.state.lock();
+            state.shut = true;
+            self.publish(&state);
+        }
         self.room.wake_all_after_rmw();
     }
 

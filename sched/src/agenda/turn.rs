@@ -13,7 +13,7 @@ use crate::worker::Worker;
 impl Shared {
     /// Has a task wait for its turn, in a place that was `reserved` or in any. If it comes too late, whoever brings it ends it.
     pub(crate) fn come(&self, entry: JobRef, seat: &Seat, reserved: bool) {
-        let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), self));
+        let worker = Worker::of(self);
         let come_in = || match worker {
             Some(worker) => {
                 worker.counters.queued.add(1);
@@ -46,10 +46,5 @@ impl Shared {
         // is that of who says so, and then looks himself.
         fence_after_rmw();
         self.end_if_done();
-    }
-
-    /// Calls somebody, if there is work.
-    pub(crate) fn call(&self) {
-        self.sleep.call(|| self.wants_another());
     }
 }

@@ -45,21 +45,20 @@ impl<F, E> Drop for Called<F, E> {
 pub(super) struct Polled<F, E> {
     /// Pinned with the whole. None: it has ended.
     future: Option<F>,
-    begun: bool,
     group: Arc<Group<E>>,
 }
 
 impl<F, E> Polled<F, E> {
     pub(super) fn new(future: F, group: Arc<Group<E>>) -> Self {
-        Self { future: Some(future), begun: false, group }
+        Self { future: Some(future), group }
     }
 
-    /// The future, the others.
-    fn parts(self: Pin<&mut Self>) -> (Pin<&mut Option<F>>, &mut bool, &Group<E>) {
-        // SAFETY: nothing is moved out of the reference: `future` is pinned again, the others are never pinned. `drop` does the same.
+    /// The future, and the others.
+    fn parts(self: Pin<&mut Self>) -> (Pin<&mut Option<F>>, &Group<E>) {
+        // SAFETY: nothing is moved out of the reference: `future` is pinned again, the group never is. `drop` does the same.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: as above.
-        (unsafe { Pin::new_unchecked(&mut this.future) }, &mut this.begun, &this.group)
+        (unsafe { Pin::new_unchecked(&mut this.future) }, &this.group)
     }
 }
 
@@ -67,10 +66,7 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Polled<F, E> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let (future, begun, group) = self.parts();
-        if !group.children.may_go_on(begun) {
-            return Poll::Pending;
-        }
+        let (future, group) = self.parts();
         let outcome = ready!(poll_contained(future, cx));
         group.heed_child(outcome);
         Poll::Ready(())
@@ -81,7 +77,7 @@ impl<F, E> Drop for Polled<F, E> {
     /// One that has not ended, and never will.
     fn drop(&mut self) {
         // SAFETY: it is not moved after this, and was pinned if it was ever polled.
-        let (future, _, group) = unsafe { Pin::new_unchecked(self) }.parts();
+        let (future, group) = unsafe { Pin::new_unchecked(self) }.parts();
         if future.is_some() {
             group.heed_drop(drop_contained(future));
         }

@@ -88,13 +88,6 @@ impl Children {
         }
     }
 
-    /// Whether the future of a child may be polled: one that has not begun when all are cancelled must not. It says that it is pending instead,
-    /// and its task, which is cancelled, too, drops it.
-    pub(super) fn may_go_on(&self, begun: &mut bool) -> bool {
-        *begun |= !self.token.is_cancelled();
-        *begun
-    }
-
     /// One of those that are counted has ended.
     pub(crate) fn end_one(&self) {
         // Release: what it has done is visible to who waits; acquire: what the others have done, too.
@@ -110,9 +103,8 @@ impl Children {
 
     /// Runs children that are the newest of this thread's worker, if it is one of the pool.
     pub(super) fn help(&self) {
-        let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*self.pool));
         // Whoever unwinds runs nothing: it would find the thread panicking.
-        if let Some(worker) = worker.filter(|_| !thread::panicking()) {
+        if let Some(worker) = Worker::of(&self.pool).filter(|_| !thread::panicking()) {
             while let Some(job) = worker.newest_of(self.id()) {
                 worker.execute(job);
             }

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
-use reweave_core::Reason;
 use reweave_core::cancel::Cancelled;
+use reweave_core::{Reason, panic_text};
 
 /// Why a nursery has no result: what came first, and what failed after that.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl<E> Failure<E> {
     /// The message of a panic, if it was one, and had a text.
     pub fn panic_message(&self) -> Option<&str> {
         let Self::Panicked(payload) = self else { return None };
-        payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        panic_text(&**payload)
     }
 
     /// What the others are told.

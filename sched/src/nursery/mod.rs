@@ -79,7 +79,8 @@ pub use supervisor::{Supervisor, supervisor, supervisor_async};
 
 /// Runs `body`, which may spawn children, and returns what it returned when all of them have ended.
 ///
-/// In a worker of a [`Pool`](crate::Pool) that pool runs the children, elsewhere the [global](crate::Pool::global) one. A worker that waits for
+/// In a worker of a [`Pool`](crate::Pool) that pool runs the children, elsewhere the [global](crate::Pool::global) one, and if that cannot be had, each child is run
+/// where it is spawned. A worker that waits for
 /// its children runs those that it has itself started and nobody has begun; then it sleeps, and its pool makes up for it.
 ///
 /// The first failure cancels the children and the body. So does the token that surrounds the caller. What came first comes out; see the
@@ -90,7 +91,7 @@ pub use supervisor::{Supervisor, supervisor, supervisor_async};
 ///
 /// # Panics
 /// If the first failure was a panic, with that panic, when all have ended; the other failures are dropped, unless
-/// [kept](Options::keep_panics). When there is no pool and the global one cannot be had.
+/// [kept](Options::keep_panics).
 ///
 /// # Complexity
 /// Three allocations, and one a child.
@@ -165,8 +166,8 @@ impl<E> Nursery<E> {
         Self(group.clone())
     }
 
-    /// Cancels the children and the body; tells whether this call was what ended the nursery. It comes out as
-    /// [`Failure::Cancelled`].
+    /// Cancels the children and the body; tells whether this call was the first to. Then it comes out as [`Failure::Cancelled`], unless the nursery is just being
+    /// left, or has been: nothing had cancelled that either.
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
         self.0.children.token().cancel(reason)
     }

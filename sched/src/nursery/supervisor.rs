@@ -1,8 +1,6 @@
 //! Supervisors: the failure of a child stays with it.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use reweave_core::Reason;
 use reweave_core::cancel::Token;
@@ -20,8 +18,7 @@ use crate::task::{self, Task};
 /// [`NurseryError`], if the body failed, or the supervisor was cancelled before all had ended.
 ///
 /// # Panics
-/// If the body panics, when all have ended, unless panics are [kept](Options::keep_panics). When there is no pool and the global one
-/// cannot be had.
+/// If the body panics, when all have ended, unless panics are [kept](Options::keep_panics).
 ///
 /// # Complexity
 /// As [`nursery`](fn@super::nursery).
@@ -98,11 +95,11 @@ impl Supervisor {
         future: impl Future<Output = R> + Send + 'static,
     ) -> Result<Task<R>, Refused> {
         self.0.admit()?;
-        Ok(task::spawn_child_async(&self.0, Supervised { future, begun: false, siblings: self.0.clone() }))
+        Ok(task::spawn_child_async(&self.0, future))
     }
 
-    /// Cancels the children and the body; tells whether this call was what ended the supervisor. It comes out as
-    /// [`Failure::Cancelled`](super::Failure::Cancelled).
+    /// Cancels the children and the body; tells whether this call was the first to. Then it comes out as [`Failure::Cancelled`](super::Failure::Cancelled), unless
+    /// the supervisor is just being left, or has been: nothing had cancelled that either.
     pub fn cancel(&self, reason: impl Into<Reason>) -> bool {
         self.0.token().cancel(reason)
     }
@@ -110,28 +107,5 @@ impl Supervisor {
     /// The token above those of the body and all children.
     pub fn token(&self) -> Token {
         self.0.token().clone()
-    }
-}
-
-/// A future that is a child.
-struct Supervised<F> {
-    /// Pinned with the whole.
-    future: F,
-    begun: bool,
-    siblings: Arc<Children>,
-}
-
-impl<F: Future> Future for Supervised<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: nothing is moved out of the reference: `future` is pinned again, the others are never pinned. There is no `Drop`, and `Unpin` is
-        // derived from that of `future`.
-        let this = unsafe { self.get_unchecked_mut() };
-        if !this.siblings.may_go_on(&mut this.begun) {
-            return Poll::Pending;
-        }
-        // SAFETY: as above.
-        unsafe { Pin::new_unchecked(&mut this.future) }.poll(cx)
     }
 }

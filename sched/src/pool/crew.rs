@@ -6,8 +6,8 @@
 
 use reweave_core::context::BlockingHook;
 use reweave_core::seeded;
+use reweave_core::sync::Arc;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, fence_after_rmw};
 
 use super::Shared;
 use crate::trace::What;
@@ -87,7 +87,7 @@ pub(super) struct Compensation(pub(super) Arc<Shared>);
 impl Compensation {
     /// The worker that this thread is, of this pool.
     fn worker(&self) -> Option<&Worker> {
-        Worker::current().filter(|worker| std::ptr::eq(worker.pool(), &*self.0))
+        Worker::of(&self.0)
     }
 }
 
@@ -158,11 +158,8 @@ impl Shared {
             // The system refuses it: the pool goes on with those it has.
             this.crew.never_started(1);
         }
-        // Work may have been left to this worker: whoever made it saw enough of them running. The fence is between our count and the
+        // Work may have been left to this worker: whoever made it saw enough of them running. The fence of the call is between our count and the
         // look for work, opposite that of the maker between its push and its look at the counts.
-        fence_after_rmw();
-        if this.wants_another() {
-            this.sleep.call(|| this.wants_another());
-        }
+        this.call();
     }
 }

@@ -61,9 +61,9 @@ pub struct DumpedWorker {
 pub struct DumpedClass {
     /// Its name.
     pub name: Reason,
-    /// At most so many of its tasks have begun and not ended.
+    /// At most so many of its tasks count as begun and not ended.
     pub limit: usize,
-    /// So many have.
+    /// So many do.
     pub running: usize,
     /// So many wait to begin.
     pub waiting: usize,
@@ -106,10 +106,10 @@ impl Handle {
 impl Shared {
     fn dump(&self) -> Dump {
         let (threads, blocked) = self.crew.read();
-        let tasks = self.table_of_tasks.observes().then(|| {
-            let has_ended = |task: &TaskInfo| matches!(task.state, State::Completed | State::Cancelled | State::Failed);
-            self.tasks().into_iter().filter(|task| !has_ended(task)).collect()
-        });
+        let tasks = self
+            .table_of_tasks
+            .observes()
+            .then(|| self.tasks().into_iter().filter(|task| !task.state.is_final()).collect());
         Dump {
             pool: self.settings.name.clone(),
             at: Clock::real().now(),

@@ -18,12 +18,13 @@
 //! # Invariants
 //!
 //! 1. *All is done at one moment.* Each worker counts in words of its own what was queued and what has ended, and which futures were suspended and went on.
-//!    What is stuck in the agenda is counted between the two. Counts only rise; what has ended was queued before, and what went on was suspended before. Who reads first what has ended and gone on, then what was queued and suspended, and finds
+//!    What was taken back from the agenda counts among what has ended; what is stuck there is counted between the two. Counts only rise; what has ended was queued before, and what went on was suspended before. Who reads first what has ended and gone on, then what was queued and suspended, and finds
 //!    them equal, knows that they were so at the moment in between. At that moment nobody was there to make more, and what comes from outside changes
 //!    the word of the door, which is then not closed.
 //! 2. *Somebody looks when it is done.* Who ends the pool says so by a read-modify-write before it looks, and each worker counts what it has ended, and lies down by
 //!    a read-modify-write, before it looks whether the pool is closing. A fence is between both steps of both: so one sees the other.
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 
@@ -31,11 +32,17 @@ use reweave_core::Reason;
 use reweave_core::event::{self, Awaits, Event, Limits, Stopped, Ticket, Waiter};
 use reweave_core::seeded;
 use reweave_core::sync::atomic::Ordering;
-use reweave_core::sync::fence_after_rmw;
+use reweave_core::sync::{fence_after_rmw, thread_local};
 
 use super::{Pool, Shared, blocking};
+use crate::job::JobRef;
 use crate::stats::Counters;
 use crate::worker::Worker;
+
+thread_local! {
+    /// Jobs that have come too late, while this thread is ending one.
+    static LATE: RefCell<Option<Vec<JobRef>>> = const { RefCell::new(None) };
+}
 
 /// Not closing.
 pub(super) const OPEN: usize = 0;
@@ -220,17 +227,43 @@ impl Shared {
         }
     }
 
+    /// Ends a task that was woken too late. That may wake another, and that a third: so one after the other, and not one within the other.
+    pub(super) fn run_late(job: JobRef) {
+        Self::late_afterwards(|| LATE.with(|late| late.borrow_mut().as_mut().map(|late| late.push(job))));
+    }
+
+    /// Runs `body`, and ends afterwards what it has woken too late.
+    pub(super) fn late_afterwards<R>(body: impl FnOnce() -> R) {
+        let is_first = LATE.with(|late| {
+            let mut late = late.borrow_mut();
+            let is_first = late.is_none();
+            late.get_or_insert_default();
+            is_first
+        });
+        body();
+        if is_first {
+            Self::end_late();
+            LATE.with(|late| late.take());
+        }
+    }
+
+    /// Ends what this thread has woken too late. To be called before it blocks in the middle of that: it may wait for one of them.
+    pub(crate) fn end_late() {
+        while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
+            job.run_without_worker();
+        }
+    }
+
     /// Whether the calling thread is one of its own, at work or at a hook.
     fn is_inside(&self) -> bool {
-        let works = Worker::current().is_some_and(|worker| std::ptr::eq(worker.pool(), self));
-        works || std::ptr::eq(Self::of_this_thread(), self)
+        Worker::of(self).is_some() || std::ptr::eq(Self::of_this_thread(), self)
     }
 
     /// What is left to do.
     fn left(&self) -> Left {
         let (_, blocked) = self.crew.read();
         let busy = self.workers().filter(|worker| worker.counters.busy_since.get() != 0).count();
-        let waiting = self.workers().map(|worker| worker.tasks.len() + worker.halves.len()).sum::<usize>();
+        let waiting = self.workers().map(Worker::waiting).sum::<usize>();
         Left {
             running: busy + blocked,
             waiting: waiting + self.injected() + self.agenda.waiting(),

@@ -37,10 +37,7 @@ impl Pool {
     /// # Panics
     /// If `body` does.
     pub fn install<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
-        match Worker::current() {
-            Some(worker) if std::ptr::eq(worker.pool(), &**self.shared()) => body(),
-            _ => self.install_and_wait(body),
-        }
+        if Worker::of(self.shared()).is_some() { body() } else { self.install_and_wait(body) }
     }
 
     fn install_and_wait<F: FnOnce() -> T + Send, T: Send>(&self, body: F) -> T {

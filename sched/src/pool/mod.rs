@@ -37,7 +37,6 @@ mod policy;
 mod roots;
 mod seats;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::ptr::null_mut;
 use std::time::Instant;
@@ -46,7 +45,7 @@ use crossbeam_utils::CachePadded;
 use reweave_core::event::WaitList;
 use reweave_core::seeded;
 use reweave_core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use reweave_core::sync::{Arc, Lazy, Mutex, thread_local};
+use reweave_core::sync::{Arc, Lazy, Mutex};
 use reweave_core::time::Clock;
 
 use crate::agenda::Agenda;
@@ -77,11 +76,6 @@ pub use open::DumpedGroup;
 pub struct Pool(Arc<Shared>);
 
 static GLOBAL: Lazy<Option<Pool>> = Lazy::new(|| Pool::builder().name("reweave").build().ok());
-
-thread_local! {
-    /// Jobs that have come too late, while this thread is ending one.
-    static LATE: RefCell<Option<Vec<JobRef>>> = const { RefCell::new(None) };
-}
 
 static SEQUENTIAL: Lazy<Arc<Shared>> = Lazy::new(Shared::sequential);
 
@@ -173,7 +167,7 @@ impl Pool {
         let (threads, blocked) = self.0.crew.read();
         let workers = self.0.workers().map(|worker| {
             let mut stats = worker.counters.read(self.0.now());
-            stats.waiting = worker.tasks.len() + worker.halves.len();
+            stats.waiting = worker.waiting();
             stats.node = self.0.layout.node_number(worker.home().node);
             stats
         });
@@ -328,6 +322,12 @@ impl Shared {
         self.crew.has_spares() && self.running() > self.settings.threads
     }
 
+    /// Calls somebody, if a job waits that nobody will find otherwise: see [`Sleep::call`].
+    #[inline]
+    pub(crate) fn call(&self) {
+        self.sleep.call(|| self.wants_another());
+    }
+
     /// Puts a job from outside the pool's workers where any of them may take it, first come first served, and calls one.
     pub(crate) fn inject(&self, job: JobRef, arrival: Arrival) {
         if self.is_sequential() {
@@ -347,37 +347,10 @@ impl Shared {
         }
     }
 
-    /// Ends a task that was woken too late. That may wake another, and that a third: so one after the other, and not one within the other.
-    fn run_late(job: JobRef) {
-        Self::late_afterwards(|| LATE.with(|late| late.borrow_mut().as_mut().map(|late| late.push(job))));
-    }
-
-    /// Runs `body`, and ends afterwards what it has woken too late.
-    fn late_afterwards<R>(body: impl FnOnce() -> R) {
-        let is_first = LATE.with(|late| {
-            let mut late = late.borrow_mut();
-            let is_first = late.is_none();
-            late.get_or_insert_default();
-            is_first
-        });
-        body();
-        if is_first {
-            Self::end_late();
-            LATE.with(|late| late.take());
-        }
-    }
-
-    /// Ends what this thread has woken too late. To be called before it blocks in the middle of that: it may wait for one of them.
-    pub(crate) fn end_late() {
-        while let Some(job) = LATE.with(|late| late.borrow_mut().as_mut().and_then(Vec::pop)) {
-            job.run_without_worker();
-        }
-    }
-
-    /// The same with a job that has been counted already.
+    /// Puts a job there that has been counted already.
     pub(crate) fn inject_again(&self, job: JobRef) {
         self.injector(self.node_here()).push(job);
-        self.sleep.call(|| self.wants_another());
+        self.call();
     }
 
     /// The queue of a node for all workers.
@@ -391,7 +364,7 @@ impl Shared {
         if self.layout.nodes() == 1 {
             return 0;
         }
-        match Worker::current().filter(|worker| std::ptr::eq(worker.pool(), self)) {
+        match Worker::of(self) {
             Some(worker) => worker.home().node,
             None => self.layout.node_here(),
         }

@@ -10,6 +10,7 @@ use reweave_core::sync::Mutex;
 use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Pool, Shared};
+use crate::task::Handle;
 
 /// The root will not be replaced: what is started under it is cancelled, too.
 const LAST: usize = 1 << (usize::BITS - 1);
@@ -103,6 +104,13 @@ impl Pool {
     /// assert!(behind.join().is_err() || sleeping.join().unwrap().is_err());
     /// assert_eq!(pool.spawn(|| 1).join().unwrap(), 1);
     /// ```
+    pub fn cancel_all(&self, reason: impl Into<Reason>) {
+        self.shared().cancel_all(reason.into());
+    }
+}
+
+impl Handle {
+    /// As [`Pool::cancel_all`], in this pool.
     pub fn cancel_all(&self, reason: impl Into<Reason>) {
         self.shared().cancel_all(reason.into());
     }

@@ -185,7 +185,7 @@ impl Shared {
         };
         // This thread was counted as running until now: who lay down meanwhile may have left work to it, and would find it when its
         // own time is over. The fence of the call is between our count and the look for sleepers, opposite that of who lay down.
-        self.sleep.call(|| self.wants_another());
+        self.call();
         drop(ties);
         true
     }

@@ -19,6 +19,7 @@ use super::{Handle, Task};
 use crate::agenda::{Class, Group, Room, Seat};
 use crate::nursery::Children;
 use crate::pool::{Pool, Shared};
+use crate::worker::Worker;
 
 /// A task to be: described step by step, then started.
 ///
@@ -180,7 +181,7 @@ impl Options {
 
     /// Whether it needs a place among those that wait.
     fn has_to_wait(&self, pool: &Shared) -> bool {
-        (self.class.is_some() || pool.agenda.governs()) && Head::worker_of(pool).is_none()
+        (self.class.is_some() || pool.agenda.governs()) && Worker::of(pool).is_none()
     }
 
     fn card(self, pool: &Arc<Shared>, is_child: bool, reserved: bool) -> Card {
@@ -193,12 +194,12 @@ impl Options {
         card.name = name;
         card.parent = parent;
         card.priority = priority;
-        card.class = pool.agenda.class_name(number);
         card.timeout = timeout.or_else(|| pool.agenda.timeout());
         // Children of a nursery that a task of the pool has opened count as one with it, as jobs of a scope do.
         let governed = pool.agenda.governs() && !(is_child && parent.is_some());
         // What has a place has a seat, even if the policy has changed since.
         card.seat = (reserved || class.is_some() || governed).then(|| Seat::new(number, priority, group));
+        card.class = class.map(|class| class.name);
         card.observed = pool.table_of_tasks.observes();
         card
     }

@@ -9,10 +9,10 @@ use reweave_core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, Mutex, ShardedMap};
 use reweave_core::{Reason, seeded};
 
-use super::State;
 use super::card::{Card, TaskId, TaskInfo};
 use super::head::{Head, How};
 use super::waker::Reference;
+use super::{Handle, State};
 use crate::pool::{Pool, Shared};
 
 /// See the [module](self).
@@ -95,7 +95,8 @@ impl Table {
     }
 
     /// It is about to be found ended.
-    pub(super) fn retire(&self, info: impl FnOnce() -> TaskInfo, id: TaskId, how: How) {
+    pub(super) fn retire(&self, info: TaskInfo, how: How) {
+        let id = info.id;
         let count = match how {
             How::Completed => &self.completed,
             How::Cancelled => &self.cancelled,
@@ -107,7 +108,7 @@ impl Table {
         }
         {
             let mut ended = self.ended.lock();
-            ended.push_back(info());
+            ended.push_back(info);
             self.shorten(&mut ended);
         }
         drop(self.live.remove(&id));
@@ -182,6 +183,18 @@ impl Pool {
         stats.cancelled = table.cancelled.load(Ordering::Relaxed);
         stats.failed = table.failed.load(Ordering::Relaxed);
         stats
+    }
+}
+
+impl Handle {
+    /// As [`Pool::tasks`], of this pool.
+    pub fn tasks(&self) -> Vec<TaskInfo> {
+        self.shared().tasks()
+    }
+
+    /// As [`Pool::cancel_task`], in this pool.
+    pub fn cancel_task(&self, id: TaskId, reason: impl Into<Reason>) -> bool {
+        self.shared().cancel_task(id, reason.into())
     }
 }
 

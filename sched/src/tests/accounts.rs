@@ -109,6 +109,18 @@ fn a_task_is_cancelled_by_its_number() {
 }
 
 #[test]
+fn a_handle_looks_at_tasks_and_cancels_them_as_the_pool_does() {
+    let pool = observed(10);
+    let handle = pool.handle();
+    let (one, other) = (handle.spawn_async(pending::<()>()), handle.spawn_async(pending::<()>()));
+    assert_eq!(handle.tasks().iter().map(|task| Some(task.id)).collect::<Vec<_>>(), [one.id(), other.id()]);
+    assert!(handle.cancel_task(one.id().unwrap(), "by number"));
+    handle.cancel_all("all of you");
+    assert_eq!(one.join().unwrap_err().to_string(), "the task was cancelled: by number");
+    assert_eq!(other.join().unwrap_err().to_string(), "the task was cancelled: all of you");
+}
+
+#[test]
 fn all_tasks_are_cancelled_and_later_ones_are_not() {
     let pool = Pool::new(2).unwrap();
     let above = Token::new();

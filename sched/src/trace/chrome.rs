@@ -97,11 +97,7 @@ impl Trace {
                 if unit.kind == Kind::Poll {
                     args.insert("suspended".to_owned(), json!(span.suspended));
                 }
-                let name = match self.name(unit) {
-                    Some(name) => name,
-                    None => unit.kind.label(),
-                };
-                (name, unit.kind.label())
+                (self.label(unit), unit.kind.label())
             }
         };
         if !span.whole {

@@ -5,7 +5,7 @@ use super::recorder::UNKNOWN;
 /// Something that has happened, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// When, in nanoseconds from the start of the pool.
+    /// When, in nanoseconds from when the pool's recorder was made, just before the pool's threads.
     pub at: u64,
     /// What.
     pub what: What,

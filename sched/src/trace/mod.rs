@@ -62,7 +62,7 @@ pub(crate) use subscriber::enter_task;
 pub struct Trace {
     /// The name of the pool.
     pub pool: String,
-    /// When the recording began, in nanoseconds from the start of the pool, as all times are.
+    /// When the recording began, in nanoseconds from when the pool's recorder was made, as all times of a trace are.
     pub since: u64,
     /// When it ended, or the snapshot was taken.
     pub until: u64,

@@ -31,7 +31,7 @@ struct Desk {
     /// Whether events are written. Read at every event, written seldom.
     on: AtomicBool,
     clock: Clock,
-    /// When the pool was started, by that clock.
+    /// When it was made, by that clock: all times are counted from here.
     started: Instant,
     state: Mutex<State>,
     /// That of threads that are no workers of the pool, one at a time.
@@ -292,8 +292,7 @@ pub(crate) fn spawn(worker: Option<&Worker>, pool: Option<&Shared>, kind: Kind) 
 #[cold]
 #[inline(never)]
 fn note_in<T>(pool: &Shared, recorder: &Recorder, note: impl FnOnce(&Desk, &Sheet) -> T) -> T {
-    let worker = Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool));
-    match worker.and_then(|worker| worker.trace.0.as_deref()) {
+    match Worker::of(pool).and_then(|worker| worker.trace.0.as_deref()) {
         Some((desk, sheet)) => note(desk, sheet),
         None => recorder.note_outside(note),
     }

@@ -117,6 +117,12 @@ impl Worker {
         unsafe { worker.as_ref() }
     }
 
+    /// The worker of this pool that this thread is, if it is one.
+    #[inline]
+    pub(crate) fn of<'a>(pool: &Shared) -> Option<&'a Self> {
+        Self::current().filter(|worker| std::ptr::eq(worker.pool(), pool))
+    }
+
     pub(crate) fn pool(&self) -> &Shared {
         // SAFETY: the pool owns the table in which this worker is.
         unsafe { self.pool.as_ref() }
@@ -124,6 +130,11 @@ impl Worker {
 
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    /// How many jobs are in its deques.
+    pub(crate) fn waiting(&self) -> usize {
+        self.tasks.len() + self.halves.len()
     }
 
     /// Where it is at home.
@@ -205,8 +216,7 @@ impl Worker {
     fn put(&self, job: JobRef) {
         // SAFETY: this thread is the worker: it has it from `current`.
         unsafe { self.tasks.push(job) };
-        let pool = self.pool();
-        pool.sleep.call(|| pool.wants_another());
+        self.pool().call();
     }
 
     /// Puts a job behind all others, for any worker.

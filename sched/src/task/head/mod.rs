@@ -17,7 +17,10 @@
 //! | `WOKEN` | was woken while it ran: to be queued again |
 //! | `BEGUN` | was run at least once |
 //! | `ENDED` | the output is there; final |
+//! | `CANCELLED`, `PANICKED` | beside `ENDED`: what it came to, if not to a value |
 //! | `AWAITED` | the future of the handle has left a waker |
+//! | `OWNS` | it has a token of its own; final |
+//! | `TIED` | that token has a callback, which stops the task; final |
 //!
 //! | step | by | from, to |
 //! |---|---|---|
@@ -25,9 +28,11 @@
 //! | claim | who cancels | the same, if not `BEGUN` |
 //! | wake | anybody | `RUNNING`: sets `WOKEN`. Else, unless `QUEUED` or `ENDED`: sets `QUEUED`, and enters it in a queue. If the flag is set already, the word is written as it was |
 //! | suspend | who runs it | `RUNNING`: cleared; with `WOKEN`: to `QUEUED`, and enters it again |
-//! | end | who runs it | sets `ENDED`; with `AWAITED`: wakes the waker. Then wakes the others who wait for the end |
+//! | end | who runs it | sets `ENDED`, with `CANCELLED` or `PANICKED`. Then wakes who waits for the end; with `AWAITED`: the waker, too; with `TIED`: drops the callback |
 //! | await | the handle | writes the waker, then sets `AWAITED`, unless `ENDED` |
 //! | leave | the handle | clears `AWAITED`, unless `ENDED`: the waker is its own again |
+//! | own | who asks for the token first, under its lock | writes the token, then sets `OWNS` |
+//! | tie | the same, afterwards, if it is a future or waits for its turn | leaves the callback, takes the lock, sets `TIED`; with `ENDED`: drops the callback, for *end* has not seen it |
 //!
 //! # Invariants
 //!
@@ -38,7 +43,8 @@
 //!    being cleared, while what happened before is still in a store buffer.
 //! 3. *An entry may be stale*: if the task was begun by another who did not need the entry. Then it finds nothing to begin and goes away.
 //! 4. *The cell of the waker has one owner*: the handle, unless `AWAITED`; then nobody, until one of *leave* and *end* comes first.
-//! 5. *A record lives as long as there are references*: the handle, each entry, each waker.
+//! 5. *A record lives as long as there are references*: the handle, each entry, each waker, and each `Reference`: in callbacks, in the pool's account, in a
+//!    nursery whose future waits within it.
 
 mod own;
 mod run;
@@ -60,6 +66,7 @@ use crate::job::{Job, quietly};
 use crate::nursery::Children;
 use crate::pool::Shared;
 use crate::trace::What;
+use crate::worker::Worker;
 use own::Own;
 
 const QUEUED: usize = 1;
@@ -92,6 +99,16 @@ pub(in crate::task) enum How {
     Completed,
     Cancelled,
     Panicked,
+}
+
+impl How {
+    fn state(self) -> State {
+        match self {
+            Self::Completed => State::Completed,
+            Self::Cancelled => State::Cancelled,
+            Self::Panicked => State::Failed,
+        }
+    }
 }
 
 /// What a record knows of its own type.
@@ -314,7 +331,7 @@ impl Head {
     pub(in crate::task) fn suspend(&self) -> bool {
         self.note(What::Suspend);
         // Before it can be woken, so that never more have gone on than were suspended.
-        if let Some(worker) = Self::worker_of(&self.pool) {
+        if let Some(worker) = Worker::of(&self.pool) {
             worker.counters.suspended.add(1);
         }
         let suspended = |state: usize| match state & WOKEN {

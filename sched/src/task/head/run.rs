@@ -11,8 +11,6 @@ use super::{Begun, Head, How};
 use crate::agenda::Seat;
 use crate::door::Arrival;
 use crate::job::{Job, JobRef};
-use crate::pool::Shared;
-use crate::task::State;
 use crate::task::card::Card;
 use crate::task::waker::{Reference, as_current, current_card};
 use crate::trace::{self, Kind, Unit, What};
@@ -44,7 +42,7 @@ impl Head {
     pub(in crate::task) fn submit(this: NonNull<Self>, arrival: Arrival) {
         // SAFETY: the entry's reference keeps it, until it is run.
         let (head, job) = unsafe { (this.as_ref(), JobRef::new(this.cast())) };
-        match Self::worker_of(&head.pool) {
+        match Worker::of(&head.pool) {
             Some(worker) => worker.push(job),
             None => {
                 // Its own handle: once the job is in, the task may end, and its pool with it.
@@ -59,7 +57,7 @@ impl Head {
     fn go_on(this: NonNull<Self>) -> Option<Begun> {
         // SAFETY: whoever runs the task has a reference.
         let head = unsafe { this.as_ref() };
-        let Some(worker) = Self::worker_of(&head.pool) else { return head.begin(false) };
+        let Some(worker) = Worker::of(&head.pool) else { return head.begin(false) };
         head.retain();
         // SAFETY: the entry's reference keeps it, until it is run.
         worker.push_last(unsafe { JobRef::new(this.cast()) });
@@ -78,7 +76,7 @@ impl Head {
     pub(in crate::task) fn run_inline(this: NonNull<Self>) {
         // SAFETY: the caller has a reference.
         let head = unsafe { this.as_ref() };
-        let Some(worker) = Self::worker_of(&head.pool).filter(|_| head.vtable.is_closure) else { return };
+        let Some(worker) = Worker::of(&head.pool).filter(|_| head.vtable.is_closure) else { return };
         let begun = match head.seat() {
             None => head.begin(true),
             Some(seat) => head.begin_in_place(seat),
@@ -163,12 +161,7 @@ impl Head {
         let pool = &self.pool;
         card.ends(pool.now());
         if card.observed {
-            let state = match how {
-                How::Completed => State::Completed,
-                How::Cancelled => State::Cancelled,
-                How::Panicked => State::Failed,
-            };
-            pool.table_of_tasks.retire(|| card.info(pool.started(), state), card.id, how);
+            pool.table_of_tasks.retire(card.info(pool.started(), how.state()), how);
         }
         // Outside the lock: the clock may want it.
         let alarm = card.alarm.lock().take();
@@ -192,11 +185,6 @@ impl Head {
         let kind = if self.vtable.is_closure { Kind::Closure } else { Kind::Poll };
         let card = self.card.as_ref();
         Unit { kind, id: card.map_or(0, |card| card.id.get()), name: card.and_then(|card| card.named) }
-    }
-
-    /// The worker that this thread is, if it is one of this pool.
-    pub(in crate::task) fn worker_of(pool: &Shared) -> Option<&Worker> {
-        Worker::current().filter(|worker| std::ptr::eq(worker.pool(), pool))
     }
 }
 
