@@ -62,24 +62,28 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "room",
-        property: "who waits for room comes in when there is some",
+        property: "who waits for room comes in when there is some, and not before",
         runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
         covers: &["came in"],
         seeded: &[
             Seeded { bug: "agenda/make-room-silently", run: Run::loom_bounded(1), expect: "deadlock" },
             Seeded { bug: "agenda/make-room-silently", run: Run::shuttle_pct(3, 5_000), expect: "deadlock" },
+            Seeded { bug: "agenda/room-for-all", run: Run::loom_bounded(1), expect: "than there is room for" },
+            Seeded { bug: "agenda/room-for-all", run: Run::shuttle_pct(3, 5_000), expect: "than there is room for" },
         ],
         body: room,
     },
     Model {
         name: "cancelled-before-its-turn",
-        property: "a task that is cancelled as its turn comes leaves no slot, no entry and no count behind",
+        property: "a task that is cancelled as its turn comes leaves no slot, no entry and no count behind, and the pool ends",
         runs: &[Run::loom_bounded(3), Run::shuttle_pct(3, 5_000)],
         covers: &["ran", "cancelled"],
         seeded: &[
             Seeded { bug: "agenda/keep-slot", run: Run::loom_bounded(1), expect: "a slot was kept" },
             Seeded { bug: "agenda/withdraw-uncounted", run: Run::loom_bounded(1), expect: "not all is done" },
             Seeded { bug: "agenda/withdraw-uncounted", run: Run::shuttle_pct(3, 5_000), expect: "not all is done" },
+            Seeded { bug: "agenda/withdraw-without-looking", run: Run::loom_bounded(2), expect: "nobody looked" },
+            Seeded { bug: "agenda/withdraw-without-looking", run: Run::shuttle_pct(3, 5_000), expect: "nobody looked" },
         ],
         body: cancelled_before_its_turn,
     },
@@ -243,12 +247,17 @@ fn ageing() {
 
 fn room() {
     let kernel = Arc::new(Kernel::with(1, Policy::new().max_waiting(1)));
-    let first = kernel.handle().spawn(|| ());
+    // Its limit holds nobody back.
+    let class = kernel.handle().class("as many as come", 2);
+    let first = class.task().spawn(|| ());
     let other = thread::spawn({
-        let kernel = kernel.clone();
-        move || kernel.handle().spawn(|| ())
+        let class = class.clone();
+        move || class.task().spawn(|| ())
     });
-    kernel.work(0, |desk| assert!(desk.work_once()));
+    kernel.work(0, |desk| {
+        assert!(class.waiting() <= 1, "more wait than there is room for");
+        assert!(desk.work_once());
+    });
     let second = other.join().unwrap();
     kernel.work(0, work_off);
     [first, second].into_iter().for_each(well_ended);
@@ -263,12 +272,15 @@ fn cancelled_before_its_turn() {
         task.cancel("not needed");
         task
     });
+    // It is run here, if it is there; else it has been cancelled.
     kernel.work(0, |desk| look(desk, 1));
+    kernel.shut();
     let task = other.join().unwrap();
-    kernel.work(0, work_off);
     cover(if task.join().is_ok() { "ran" } else { "cancelled" });
     assert_eq!((class.running(), class.waiting()), (0, 0), "a slot was kept, or an entry");
+    let over = kernel.is_over();
     assert!(kernel.close_if_done(), "not all is done");
+    assert!(over, "nobody looked whether that was the last");
 }
 
 fn raised_limit() {

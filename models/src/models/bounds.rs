@@ -28,7 +28,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "end-against-timeout",
-        property: "a task that ends as its time passes has its value told, or has been cancelled, and its handle is there",
+        property: "a task that ends as its time passes has its value told, or has been cancelled or has ended, and its handle is there",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 5_000)],
         covers: &["in time", "late"],
         seeded: &[

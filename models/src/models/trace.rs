@@ -41,11 +41,11 @@ pub const MODELS: &[Model] = &[
         property: "readers do not disturb each other, and find no less later",
         runs: &[Run::loom_bounded(2), Run::shuttle_pct(3, 5_000)],
         covers: &["found more later"],
-        seeded: &[Seeded {
-            bug: "trace/read-without-looking-again",
-            run: Run::shuttle_pct(3, 5_000),
-            expect: "is not whole",
-        }],
+        seeded: &[
+            Seeded { bug: "trace/reader-takes", run: Run::loom_bounded(2), expect: " and then " },
+            Seeded { bug: "trace/reader-takes", run: Run::shuttle_pct(3, 5_000), expect: " and then " },
+            Seeded { bug: "trace/read-without-looking-again", run: Run::shuttle_pct(3, 5_000), expect: "is not whole" },
+        ],
         body: two_readers,
     },
     Model {

@@ -6,7 +6,7 @@
 //! | priority with ageing | `n - priority * ageing`: where it would stand if it had come so many tasks earlier |
 //! | round robin | the round after the last one of its group, or the next one |
 //!
-//! Keys do not change while a task waits, so an ordered map will do. Where ranks are the same, the greater priority goes first, then the smaller `n`.
+//! Keys do not change while a task waits, unless the policy does, so an ordered map will do. Where ranks are the same, the greater priority goes first, then the smaller `n`.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

@@ -17,8 +17,8 @@ pub enum Fairness {
     /// Those of higher [priority](crate::task::Options::priority) first, and among equals the order in which they were started; but each step of
     /// priority lets a task pass at most `ageing` others that were started before it.
     ///
-    /// So a task of priority `p` is passed by at most `(q - p) * ageing` later ones of priority `q`, and nothing starves. With an `ageing` of 0
-    /// this is [`Fifo`](Self::Fifo); a great one makes it strict priority.
+    /// So a task of priority `p` that no limit holds back is passed by at most `(q - p) * ageing` later ones of priority `q` that begin in their turn, and nothing
+    /// starves. With an `ageing` of 0 this is [`Fifo`](Self::Fifo); a great one makes it strict priority.
     ///
     /// Ageing by what came since, rather than by time, is that of the static keys of Jensen's and Liu and Layland's deadline orders, with the count
     /// of tasks as the clock: what has been waiting keeps its place, and those to come must do better.
@@ -79,7 +79,7 @@ impl Policy {
         self
     }
 
-    /// At most so many tasks have begun and not ended; at least 1. Those of a [class](crate::Class) count here, too.
+    /// At most so many tasks count as begun and not ended; at least 1. Those of a [class](crate::Class) count here, too.
     pub fn max_running(mut self, most: usize) -> Self {
         self.max_running = Some(most.max(1));
         self

@@ -45,6 +45,8 @@ impl Shared {
         // All may be done with this, and all asleep. The fence is between our count and the look whether the pool is closing; opposite
         // is that of who says so, and then looks himself.
         fence_after_rmw();
-        self.end_if_done();
+        if !seeded("agenda/withdraw-without-looking") {
+            self.end_if_done();
+        }
     }
 }

@@ -44,8 +44,22 @@ fn order_of<D>(policy: Policy, tasks: &[D], describe: impl Fn(Options, &D) -> Op
 
 #[test]
 fn first_in_first_out() {
-    let order = order_of(Policy::new().fairness(Fairness::Fifo), &[3, 1, 2, 9], |task, &n| task.priority(n));
-    assert_eq!(order, [0, 1, 2, 3]);
+    let (pool, promise, _holding) = held(Policy::new().fairness(Fairness::Fifo));
+    let order = Unseen::new(Vec::new());
+    // Started by the worker itself, which would begin the newest first if nothing were said.
+    let starting = pool.spawn({
+        let order = order.clone();
+        move || {
+            let start = |(place, priority)| {
+                let order = order.clone();
+                Options::new().priority(priority).spawn(move || order.with(|order| order.push(place)))
+            };
+            [3, 1, 2, 9].into_iter().enumerate().map(start).collect::<Vec<_>>()
+        }
+    });
+    promise.fulfil(());
+    starting.join().unwrap().into_iter().for_each(|task| task.join().unwrap());
+    assert_eq!(order.with(|order| order.clone()), [0, 1, 2, 3]);
 }
 
 #[test]

@@ -113,6 +113,9 @@ impl<const WORDS: usize> Ring<WORDS> {
         let now = if seeded("trace/read-without-looking-again") { written } else { self.written() };
         let first = self.oldest(now).min(written);
         events.drain(..(first - oldest) as usize);
+        if seeded("trace/reader-takes") {
+            self.written.store(first, Ordering::Relaxed);
+        }
         Read { first, events }
     }
 
