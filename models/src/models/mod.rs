@@ -185,7 +185,7 @@ pub static ALL: &[Component] = &[
     },
     Component { name: "join", package: "reweave-sched", models: &[join::MODELS], waived: &[], trusted: &[] },
     Component { name: "scope", package: "reweave-sched", models: &[scope::MODELS], waived: &[], trusted: &[] },
-    Component { name: "nursery", package: "reweave-sched", models: &[nursery::MODELS], waived: &[], trusted: &[] },
+    Component { name: "nursery", package: "reweave-sched", models: nursery::MODELS, waived: &[], trusted: &[] },
     Component {
         name: "task",
         package: "reweave-sched",

@@ -8,7 +8,6 @@ mod groups;
 mod joins;
 mod nodes;
 mod nurseries;
-mod nurseries_async;
 mod par_laws;
 mod par_limits;
 mod par_streams;

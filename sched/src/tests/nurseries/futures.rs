@@ -12,7 +12,7 @@ use reweave_core::promise;
 use reweave_core::sync::{Arc, thread};
 use reweave_core::time::{self, VirtualClock};
 
-use super::nurseries::{Bomb, Count};
+use super::{Bomb, Count};
 use crate::nursery::{Failure, Options};
 use crate::task::State;
 use crate::{Failed, Nursery, NurseryError, Pool, nursery_async, spawn_async};
