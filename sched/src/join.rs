@@ -169,7 +169,8 @@ const DONE: usize = 0;
 const GIVEN_BACK: usize = 1;
 
 /// How long a worker that has nothing to help with goes on looking before it sleeps. A pool that hears of the sleep starts or wakes a spare thread, and when
-/// the half is done, one thread too many runs for a while; so this is longer than most items of a parallel operation take.
+/// the half is done, one thread too many runs for a while, and the sleeper has to be woken; so this is longer than most items of a parallel operation take.
+/// `papers/results/sched.md` has what it is worth.
 const PATIENCE: Duration = Duration::from_micros(250);
 
 /// No worker.
