@@ -23,9 +23,10 @@ use crate::clock::Instant;
 use crate::error::Cause;
 use crate::history::PreImage;
 use crate::limbo::Retired;
-use crate::log::{Log, Read, Write};
+use crate::log::{Log, Write};
 use crate::orec::Orec;
 use crate::participant::Participant;
+use crate::reads::Read;
 use crate::reserve::{self, Turns};
 use crate::spin::Spin;
 use crate::var::Var;
@@ -36,7 +37,10 @@ use crate::var::Var;
 pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
     if log.writes.is_empty() {
         // There is nothing to publish, and what was read was current at the transaction's instant.
-        log.clear();
+        log.forget_committed();
+        if log.is_large {
+            log.discard();
+        }
     } else {
         commit_writes(participant, log)?;
     }
@@ -44,18 +48,90 @@ pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cau
     Ok(())
 }
 
+/// What nearly always holds, in a straight line that keeps nothing across a call; whatever does not hold is gone on with by one call
+/// at its end. So nothing is saved on the stack: each store here is one more that the next lock waits for.
 #[inline(never)]
 fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
-    lock_all(&mut log.writes, &participant.engine().turns)?;
+    if participant.engine().turns.want_any() {
+        return lock_slowly(participant, log, 0);
+    }
+    for (position, write) in log.writes.iter_mut().enumerate() {
+        // SAFETY: logged variables outlive the open transaction.
+        let var = unsafe { write.var.hot() };
+        // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
+        // the cache line twice if another core has it.
+        let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
+        if !expected.is_free() || lock(var, expected).is_err() {
+            return lock_slowly(participant, log, position);
+        }
+        write.before = expected;
+    }
+    stamp(participant, log)
+}
+
+/// Goes on with a commit that has locked all that it writes.
+#[inline(always)]
+fn stamp(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
     let stamp = participant.engine().clock.stamp();
-    if !log.reads.is_empty() && !validate(log) {
+    if !log.reads.is_empty() {
+        return validate(participant, log, stamp);
+    }
+    finish(participant, log, stamp);
+    Ok(())
+}
+
+#[inline(never)]
+fn validate(participant: &Participant, log: &mut Log, stamp: Instant) -> Result<(), Cause> {
+    let is_valid =
+        seeded("stm/commit-without-validation") || log.reads.iter().all(|read| is_ours_or_current(read, log));
+    if !is_valid {
         release(&log.writes);
         return Err(Cause::CommitChanged);
     }
-    publish(participant, &mut log.writes, stamp);
-    log.clear_committed();
-    participant.count_use();
+    finish(participant, log, stamp);
     Ok(())
+}
+
+/// Publishes what a commit writes that is valid, and empties its log. As straight as [`commit_writes`].
+#[inline(always)]
+fn finish(participant: &Participant, log: &mut Log, stamp: Instant) {
+    let (published, last_snapshot) = records(participant, stamp);
+    for (position, write) in log.writes.iter().enumerate() {
+        // Most commits replace a word that leaves nothing behind, and that nobody waits for to be replaced.
+        if write.leaves_something(last_snapshot) || write.before.is_waited() {
+            return finish_slowly(participant, log, stamp, position);
+        }
+        // SAFETY: logged variables outlive the open transaction.
+        let var = unsafe { write.var.hot() };
+        unlock_early(var, published);
+        publish_word(var, write, published);
+    }
+    end(participant, log);
+}
+
+/// Publishes the writes from one on.
+#[inline(never)]
+fn finish_slowly(participant: &Participant, log: &mut Log, stamp: Instant, position: usize) {
+    publish(participant, &log.writes[position..], stamp);
+    end(participant, log);
+}
+
+/// Empties the log of a commit that has taken effect.
+#[inline(always)]
+fn end(participant: &Participant, log: &mut Log) {
+    log.forget_committed();
+    let is_time = participant.is_time_to_clear_up();
+    if is_time || log.is_large {
+        clear_up(participant, log, is_time);
+    }
+}
+
+#[cold]
+fn clear_up(participant: &Participant, log: &mut Log, is_time: bool) {
+    log.discard();
+    if is_time {
+        participant.clear_up();
+    }
 }
 
 /// Commits the reserving transaction, which meets no conflict.
@@ -73,12 +149,11 @@ pub(crate) fn commit_reserving(participant: &Participant, log: &mut Log) {
     }
     if !log.writes.is_empty() {
         let stamp = participant.engine().clock.stamp();
-        publish(participant, &mut log.writes, stamp);
+        publish(participant, &log.writes, stamp);
     }
     // After publishing: until then nobody may overwrite what the writes were computed from.
-    reserve::release(log.reads.drain(..));
-    log.clear_committed();
-    participant.count_use();
+    reserve::release(log.reads.iter().copied());
+    end(participant, log);
     participant.slot.counters.commits.bump();
 }
 
@@ -97,7 +172,7 @@ pub(crate) fn store(participant: &Participant, mut write: Write) {
         }
     };
     let stamp = participant.engine().clock.stamp();
-    publish(participant, std::slice::from_mut(&mut write), stamp);
+    publish(participant, std::slice::from_ref(&write), stamp);
     participant.count_use();
     participant.slot.counters.commits.bump();
 }
@@ -127,40 +202,26 @@ fn locked_by_us(read: &Read, log: &Log) -> bool {
     log.find(read.var).is_some_and(|position| log.writes[position].before.is_still(read.seen))
 }
 
+/// Goes on with a commit that has locked what it writes up to a position, where something was in its way.
+#[cold]
 #[inline(never)]
-fn validate(log: &Log) -> bool {
-    seeded("stm/commit-without-validation") || log.reads.iter().all(|read| is_ours_or_current(read, log))
-}
-
-/// Locks the write set, or nothing.
-#[inline(always)]
-fn lock_all(writes: &mut [Write], turns: &Turns) -> Result<(), Cause> {
-    for position in 0..writes.len() {
-        let write = &mut writes[position];
-        // SAFETY: logged variables outlive the open transaction.
-        let var = unsafe { write.var.hot() };
-        // A variable that was just read is locked from the record that was seen, without a look at it first: that would fetch
-        // the cache line twice if another core has it.
-        let expected = if write.before == Orec::NONE { var.orec.load(Ordering::Relaxed) } else { write.before };
-        if expected.is_free() && !turns.want(write.var) && lock(var, expected).is_ok() {
-            write.before = expected;
-            continue;
-        }
-        match lock_slowly(write, turns) {
-            Ok(before) => write.before = before,
+fn lock_slowly(participant: &Participant, log: &mut Log, position: usize) -> Result<(), Cause> {
+    let turns = &participant.engine().turns;
+    for position in position..log.writes.len() {
+        match lock_one(&log.writes[position], turns) {
+            Ok(before) => log.writes[position].before = before,
             Err(cause) => {
-                release(&writes[..position]);
+                release(&log.writes[..position]);
                 return Err(cause);
             }
         }
     }
-    Ok(())
+    stamp(participant, log)
 }
 
-/// Locks the variable of one entry, whose record is not what it seemed to be: because a waiter has marked it meanwhile, or
-/// because of another commit, or which is wanted by one who reserves. Returns the record from before.
-#[cold]
-fn lock_slowly(write: &Write, turns: &Turns) -> Result<Orec, Cause> {
+/// Locks the variable of one entry if it may be locked, whatever its record has become: a waiter may have marked it meanwhile, another
+/// commit may have it, and one who reserves may want it. Returns the record from before.
+fn lock_one(write: &Write, turns: &Turns) -> Result<Orec, Cause> {
     // SAFETY: logged variables outlive the open transaction.
     let var = unsafe { write.var.hot() };
     let read = write.before;
@@ -213,59 +274,61 @@ fn release(writes: &[Write]) {
 }
 
 /// Replaces the values of locked variables, unlocks each, and wakes those who wait for one.
-#[inline(always)]
-fn publish(participant: &Participant, writes: &mut [Write], stamp: Instant) {
-    let published = participant.signature(stamp.tick());
-    let mut is_waited = false;
-    for write in &mut *writes {
+fn publish(participant: &Participant, writes: &[Write], stamp: Instant) {
+    let (published, last_snapshot) = records(participant, stamp);
+    for write in writes {
         // SAFETY: logged variables outlive the open transaction.
         let var = unsafe { write.var.hot() };
-        if seeded("stm/unlock-before-publish") {
-            var.orec.store(published, Ordering::Release);
+        unlock_early(var, published);
+        if write.leaves_something(last_snapshot) {
+            put_away(participant, var, write, stamp);
         }
-        // Most commits replace a word that leaves nothing behind.
-        let leaves_nothing = write.before.tick() >= stamp.last_snapshot() && write.destroy.is_none();
-        if leaves_nothing {
-            // Release: our lock comes before the new word for whoever reads it (`Tx::read`).
-            var.word.store(write.word, Ordering::Release);
-        } else {
-            replace(participant, var, write, stamp);
-        }
-        // Release: the word and the pre-image come before the new record.
-        var.orec.store(published, Ordering::Release);
-        is_waited |= write.before.is_waited();
+        publish_word(var, write, published);
     }
-    if is_waited {
-        wake(participant, writes);
+    wake(participant, writes);
+}
+
+/// The record that a commit leaves, and the one that is older than all versions that no snapshot can need.
+#[inline(always)]
+fn records(participant: &Participant, stamp: Instant) -> (Orec, Orec) {
+    (participant.signature(stamp.tick()), Orec::published(stamp.last_snapshot(), 0))
+}
+
+/// Unlocks a variable before anything has been replaced: for a seeded bug.
+#[inline(always)]
+fn unlock_early(var: &Var, published: Orec) {
+    if seeded("stm/unlock-before-publish") {
+        var.orec.store(published, Ordering::Release);
     }
 }
 
-/// Replaces the word of a locked variable, and keeps or retires the one from before.
-#[inline(never)]
-fn replace(participant: &Participant, var: &Var, write: &Write, stamp: Instant) {
-    let replaced = var.word.load_exclusive();
+/// Replaces the word of a locked variable, and unlocks it.
+#[inline(always)]
+fn publish_word(var: &Var, write: &Write, published: Orec) {
+    // Release: our lock, and a boxed value, come before the new word for whoever reads it (`Tx::read`).
+    var.word.store(write.word, Ordering::Release);
+    // Release: the word and the pre-image come before the new record.
+    var.orec.store(published, Ordering::Release);
+}
+
+/// Keeps the version of a locked variable that is about to be replaced, or retires it.
+fn put_away(participant: &Participant, var: &Var, write: &Write, stamp: Instant) {
+    let word = var.word.load_exclusive();
     let (since, until) = (write.before.tick(), stamp.tick());
-    let is_kept = since < stamp.last_snapshot() && !seeded("stm/keep-nothing");
-    if is_kept {
-        let pre_image = PreImage { word: replaced, destroy: write.destroy, since, until };
+    if since < stamp.last_snapshot() && !seeded("stm/keep-nothing") {
+        let pre_image = PreImage { word, destroy: write.destroy, since, until };
         // SAFETY: we hold the lock, and a logged variable outlives the open transaction.
         unsafe {
             write.var.cold().history.push(pre_image, participant);
             participant.list(write.var, write.destroy);
         }
-    }
-    // Release: the boxed value, and our lock, come before the new word for whoever reads it (`Tx::read`).
-    var.word.store(write.word, Ordering::Release);
-    if let Some(destroy) = write.destroy
-        && !is_kept
-    {
-        // SAFETY: the word was the variable's alone, has been replaced, and its type is Send.
-        participant.retire(unsafe { Retired::value(replaced, destroy, since, until) });
+    } else if let Some(destroy) = write.destroy {
+        // SAFETY: the word was the variable's alone, is replaced next, and its type is Send.
+        participant.retire(unsafe { Retired::value(word, destroy, since, until) });
     }
 }
 
 /// Wakes those who wait for what was written.
-#[cold]
 fn wake(participant: &Participant, writes: &[Write]) {
     for write in writes {
         if write.before.is_waited() && !seeded("stm/forget-waiters") {

@@ -39,6 +39,7 @@
 //! | `tidier` | the thread that does |
 //! | `limbo` | what is unlinked and may still be looked at |
 //! | `log` | read set, write set, savepoints |
+//! | `reads` | the list behind the read set |
 //! | `tx` | reading and writing in a transaction |
 //! | `commit` | locking, validating, publishing |
 //! | `contention` | what to do after a conflict |
@@ -62,6 +63,7 @@ mod limbo;
 mod log;
 mod orec;
 mod participant;
+mod reads;
 mod registry;
 mod reserve;
 mod run;

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::Cause;
 use crate::orec::Orec;
+use crate::reads::{Read, Reads};
 use crate::var::VarPtr;
 use crate::word::{Destroy, Word};
 
@@ -18,13 +19,6 @@ use crate::word::{Destroy, Word};
 const LINEAR: usize = 16;
 /// Entries for which a log keeps its memory between transactions.
 const KEPT: usize = 1 << 14;
-
-/// One read: the variable, and the record under which its value was seen.
-#[derive(Clone, Copy)]
-pub(crate) struct Read {
-    pub(crate) var: VarPtr,
-    pub(crate) seen: Orec,
-}
 
 /// One write: the variable and its new word, which the entry owns until the commit publishes it.
 pub(crate) struct Write {
@@ -37,6 +31,13 @@ pub(crate) struct Write {
 }
 
 impl Write {
+    /// Whether its publication leaves the word from before to be kept or to be destroyed: `last_snapshot` is the oldest record whose
+    /// version no snapshot can need. While the commit holds the lock.
+    #[inline(always)]
+    pub(crate) fn leaves_something(&self, last_snapshot: Orec) -> bool {
+        self.before.is_unlocked_before(last_snapshot) || self.destroy.is_some()
+    }
+
     /// The read that moved into this entry, if one did. Not while the commit holds locks.
     fn read(&self) -> Option<Read> {
         (self.before != Orec::NONE).then_some(Read { var: self.var, seen: self.before })
@@ -58,7 +59,7 @@ fn discard(word: Word, destroy: Option<Destroy>) {
 
 /// The logs of one transaction. Its pointers are valid while the transaction is open.
 pub(crate) struct Log {
-    pub(crate) reads: Vec<Read>,
+    pub(crate) reads: Reads,
     /// Has room for `LINEAR` entries, always.
     pub(crate) writes: Vec<Write>,
     /// A bit for each variable of the write set; a variable whose bit is clear is not in it.
@@ -70,7 +71,7 @@ pub(crate) struct Log {
     /// Whether the transaction has reserved what is among the reads.
     pub(crate) is_reserving: bool,
     /// Whether there may be more to forget at the end than two lists: an index, an undo list, or memory to give back.
-    is_large: bool,
+    pub(crate) is_large: bool,
     /// Positions in `writes`, once it is longer than `LINEAR`.
     index: FxHashMap<VarPtr, usize>,
     /// Words that the current branch replaced in entries older than itself.
@@ -94,7 +95,7 @@ pub(crate) struct Savepoint {
 impl Log {
     pub(crate) fn new() -> Self {
         Self {
-            reads: Vec::with_capacity(LINEAR),
+            reads: Reads::with_capacity(LINEAR),
             writes: Vec::with_capacity(LINEAR),
             filter: 0,
             branch: 0,
@@ -104,6 +105,11 @@ impl Log {
             index: FxHashMap::default(),
             undo: Vec::new(),
         }
+    }
+
+    /// How many reads and writes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.reads.len() + self.writes.len()
     }
 
     /// Whether a variable may be in the write set: if not, it is not.
@@ -130,30 +136,10 @@ impl Log {
         }
     }
 
-    /// Whether the next [`read`](Log::read) need not make room first.
-    #[inline(always)]
-    pub(crate) fn has_room_to_read(&self) -> bool {
-        self.reads.len() < self.reads.capacity()
-    }
-
     /// Enters a read of a variable that is not in the write set.
-    #[inline(always)]
     pub(crate) fn read(&mut self, read: Read) {
-        if !self.has_room_to_read() {
-            self.grow();
-        }
-        // SAFETY: there is room.
-        unsafe { self.read_into_room(read) };
-    }
-
-    /// As [`read`](Log::read), where there is room.
-    ///
-    /// # Safety
-    /// [`has_room_to_read`](Log::has_room_to_read) holds.
-    #[inline(always)]
-    pub(crate) unsafe fn read_into_room(&mut self, read: Read) {
-        // SAFETY: by the caller.
-        unsafe { push_into_room(&mut self.reads, read) };
+        self.reads.push(read);
+        self.is_large |= self.reads.capacity() > KEPT;
     }
 
     /// Enters a write; an earlier one to the same variable is replaced, but kept for undoing if it is an enclosing
@@ -164,7 +150,7 @@ impl Log {
         // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
         if self.filter & bit == 0 && self.writes.len() < LINEAR {
             self.filter |= bit;
-            let before = self.take_read(var);
+            let before = self.reads.take_latest(var);
             // SAFETY: there is room for `LINEAR`.
             unsafe { push_into_room(&mut self.writes, Write { var, word, destroy, before }) };
             return;
@@ -179,10 +165,8 @@ impl Log {
             return self.rewrite(position, word, destroy);
         }
         self.filter |= filter_bit(var);
-        let before = self.take_read(var);
-        if self.writes.len() == self.writes.capacity() {
-            self.grow();
-        }
+        let before = self.reads.take_latest(var);
+        self.is_large |= self.writes.len() >= KEPT;
         self.writes.push(Write { var, word, destroy, before });
         if self.writes.len() > LINEAR {
             self.extend_index();
@@ -197,35 +181,6 @@ impl Log {
             self.undo.push(Replaced { position, word: replaced, destroy });
         } else {
             discard(replaced, destroy);
-        }
-    }
-
-    /// Makes room for more entries.
-    #[cold]
-    fn grow(&mut self) {
-        for (len, room) in [(self.reads.len(), self.reads.capacity()), (self.writes.len(), self.writes.capacity())] {
-            self.is_large |= len == room && room >= KEPT;
-        }
-        self.reads.reserve(1);
-        self.writes.reserve(1);
-    }
-
-    /// Takes the variable's read out of the read set, for the entry of its first write, if it is one of the latest two: `modify`
-    /// reads just before, a transfer one variable earlier. The commit then validates it by the very step that locks the
-    /// variable.
-    #[inline(always)]
-    fn take_read(&mut self, var: VarPtr) -> Orec {
-        let Some(&last) = self.reads.last() else { return Orec::NONE };
-        if last.var == var {
-            self.reads.pop();
-            return last.seen;
-        }
-        match self.reads.len().checked_sub(2) {
-            Some(position) if self.reads[position].var == var => {
-                self.reads.pop();
-                std::mem::replace(&mut self.reads[position], last).seen
-            }
-            _ => Orec::NONE,
         }
     }
 
@@ -265,7 +220,7 @@ impl Log {
         let indexed = self.writes.len() > LINEAR;
         for write in self.writes.drain(savepoint.writes..) {
             if !seeded("stm/undo-forgets-taken-reads") {
-                self.reads.extend(write.read());
+                write.read().into_iter().for_each(|read| self.reads.push(read));
             }
             if indexed {
                 self.index.remove(&write.var);
@@ -278,21 +233,13 @@ impl Log {
         self.branch = savepoint.outer;
     }
 
-    /// Forgets everything after a commit, which has moved the words out of the write set.
+    /// Forgets what was read and written, after a commit that has moved the words out of the write set. If the log
+    /// [is large](Log::is_large) there is more to [discard](Log::discard).
     #[inline(always)]
-    pub(crate) fn clear_committed(&mut self) {
+    pub(crate) fn forget_committed(&mut self) {
         self.writes.clear();
-        self.clear();
-    }
-
-    /// Forgets everything at the end of an attempt whose write set is empty, and all of whose branches have ended.
-    #[inline(always)]
-    pub(crate) fn clear(&mut self) {
         self.reads.clear();
         self.filter = 0;
-        if self.is_large {
-            self.discard();
-        }
     }
 
     /// Forgets everything; words that were not published are destroyed at the next safe moment.

@@ -175,19 +175,25 @@ impl Participant {
         }
     }
 
-    /// To be called after each commit, load or drop, with no lock held: sweeps now and then, and when there is enough to sweep;
-    /// and hands over what has been listed.
-    #[inline(always)]
+    /// To be called after each load or drop, with no lock held; a commit does the same in two steps.
     pub(crate) fn count_use(&self) {
-        let left = self.uses_left.get() - 1;
-        self.uses_left.set(left);
-        if left == 0 {
+        if self.is_time_to_clear_up() {
             self.clear_up();
         }
     }
 
+    /// Counts a use; says whether to [clear up](Participant::clear_up).
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn is_time_to_clear_up(&self) -> bool {
+        let left = self.uses_left.get() - 1;
+        self.uses_left.set(left);
+        left == 0
+    }
+
+    /// Sweeps, now and then and when there is enough to sweep, and hands over what has been listed. To be called with no lock held.
     #[cold]
-    fn clear_up(&self) {
+    pub(crate) fn clear_up(&self) {
         let left = self.uses_set_aside.take();
         self.uses_left.set(if left == 0 { USES_BETWEEN_SWEEPS } else { left });
         let mut listed = self.listed.take();

@@ -30,6 +30,14 @@ struct Ended<'p, T, E> {
     busy: Busy<'p>,
 }
 
+/// What an attempt has that is not the first.
+struct Again<'p> {
+    /// If it is to reserve what it reads.
+    turn: Option<Turn<'p>>,
+    /// Until it has begun: from then on the participation is in use anyway.
+    _busy: Busy<'p>,
+}
+
 impl Participant {
     /// Runs `body` as one atomic transaction: see [`Engine::atomically`](crate::Engine::atomically).
     pub fn atomically<T>(&self, body: impl FnMut(&mut Tx<'_>) -> TxResult<T>) -> T {
@@ -78,64 +86,61 @@ impl Participant {
         result
     }
 
+    /// The loop. It calls the body in one place, so that the compiler has a reason to make it part of the loop.
     #[inline]
     fn run<T, E: TxError>(
         &self,
         mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
         limits: fn() -> Limits,
     ) -> Result<T, TransactionError<E>> {
-        match self.run_once(&mut body, true, None) {
-            Ok(value) => Ok(value),
-            Err(other) => self.run_on(body, other, limits()),
+        let mut conflicts = None;
+        let mut again = None;
+        loop {
+            match self.run_once(&mut body, true, again) {
+                Ok(value) => return Ok(value),
+                Err(ended) => again = Some(self.before_another(ended, &mut conflicts, limits)?),
+            }
         }
     }
 
-    /// Goes on after an attempt that did not commit.
+    /// What is to be done after an attempt that did not commit, and before the next; or why there is none.
     #[cold]
     #[inline(never)]
-    fn run_on<'p, T, E: TxError>(
+    fn before_another<'p, T, E: TxError>(
         &'p self,
-        mut body: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
-        mut ended: Ended<'p, T, E>,
-        limits: Limits,
-    ) -> Result<T, TransactionError<E>> {
-        let mut conflicts = Conflicts::new(self.seed());
-        let engine = self.engine();
-        loop {
-            let mut turn = None;
-            let Ended { conclusion, result, busy } = ended;
-            match conclusion {
-                Conclusion::Aborted => match result {
-                    Err(error) => return Err(TransactionError::Aborted(error)),
-                    Ok(_) => unreachable!("only an error of the body's own aborts"),
-                },
-                Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
-                Conclusion::Retry(enlisted) => {
-                    drop(result);
-                    if let Some(waiting) = enlisted {
-                        self.slot.counters.waits.bump();
-                        waiting.wait(limits).map_err(TransactionError::Stopped)?;
-                    }
+        Ended { conclusion, result, busy }: Ended<'p, T, E>,
+        conflicts: &mut Option<Conflicts>,
+        limits: fn() -> Limits,
+    ) -> Result<Again<'p>, TransactionError<E>> {
+        let mut turn = None;
+        match conclusion {
+            Conclusion::Aborted => match result {
+                Err(error) => return Err(TransactionError::Aborted(error)),
+                Ok(_) => unreachable!("only an error of the body's own aborts"),
+            },
+            Conclusion::NothingToWaitFor => return Err(TransactionError::NothingToWaitFor),
+            Conclusion::Retry(enlisted) => {
+                drop(result);
+                if let Some(waiting) = enlisted {
+                    self.slot.counters.waits.bump();
+                    waiting.wait(limits()).map_err(TransactionError::Stopped)?;
                 }
-                Conclusion::Conflict(cause, work) => {
-                    // The discarded result is the user's: it is dropped here, where its destructor may do anything.
-                    drop(result);
-                    self.slot.counters.abort(cause);
-                    if conflicts.give_way(cause, work, engine.policy()) {
-                        turn = engine.turns.take();
-                        if turn.is_none() {
-                            // This is a transaction of a hook of one that stands in line itself.
-                            thread::yield_now();
-                        }
+            }
+            Conclusion::Conflict(cause, work) => {
+                // The discarded result is the user's: it is dropped here, where its destructor may do anything.
+                drop(result);
+                self.slot.counters.abort(cause);
+                let conflicts = conflicts.get_or_insert_with(|| Conflicts::new(self.seed()));
+                if conflicts.give_way(cause, work, self.engine().policy()) {
+                    turn = self.engine().turns.take();
+                    if turn.is_none() {
+                        // This is a transaction of a hook of one that stands in line itself.
+                        thread::yield_now();
                     }
                 }
             }
-            match self.run_once(&mut body, true, turn) {
-                Ok(value) => return Ok(value),
-                Err(other) => ended = other,
-            }
-            drop(busy);
         }
+        Ok(Again { turn, _busy: busy })
     }
 
     /// One attempt: its value if it committed, otherwise what became of it. Whatever the body returned is handed back, to be
@@ -145,11 +150,11 @@ impl Participant {
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
         enlist: bool,
-        turn: Option<Turn<'_>>,
+        again: Option<Again<'_>>,
     ) -> Result<T, Ended<'_, T, E>> {
         let open = Open::enter();
         // Behind `open`, whose end runs user code: the turn is the next one's by then.
-        let turn = turn;
+        let turn = again.and_then(|again| again.turn);
         let mut tx = match &turn {
             None => Tx::begin(self, &open),
             Some(turn) => Tx::begin_reserving(self, &open, turn),

@@ -7,6 +7,10 @@ use reweave_core::sync::{MODELLED, hint, thread};
 /// Spins on a locked variable before a reader gives up its attempt: about the length of a commit of a few variables.
 pub(crate) const READ_SPINS: u32 = if MODELLED { 0 } else { 64 };
 
+/// Looks one right after the other, at first: a commit may be over before the processor goes on after the hint that somebody spins.
+/// (A scan beside updates was 6 % faster with them, nothing else changed.)
+const LOOKS: u32 = if MODELLED { 0 } else { 16 };
+
 /// Spins before a step that cannot give up lets other threads run instead.
 const SPINS: u32 = if MODELLED { 0 } else { 128 };
 
@@ -30,7 +34,11 @@ impl Spin {
 
     pub(crate) fn pause(&mut self) {
         self.0 += 1;
-        let after_spins = self.0.saturating_sub(SPINS);
+        let after_looks = self.0.saturating_sub(LOOKS);
+        if after_looks == 0 {
+            return;
+        }
+        let after_spins = after_looks.saturating_sub(SPINS);
         if after_spins == 0 {
             return hint::spin_loop();
         }

@@ -45,11 +45,17 @@ thread_local! {
 #[inline]
 pub(crate) fn with_participation<R>(engine: &Engine, act: impl FnOnce(&Participant) -> R) -> R {
     let latest = LATEST.try_with(Cell::get).unwrap_or(ptr::null());
+    let looked_up;
     // SAFETY: if not null it is in the list, from which it is not removed without being forgotten here.
-    match unsafe { latest.as_ref() } {
-        Some(latest) if latest.engine_id() == engine.id() => act(latest),
-        _ => act(&look_up(engine)),
-    }
+    let participant = match unsafe { latest.as_ref() } {
+        Some(latest) if latest.engine_id() == engine.id() => latest,
+        _ => {
+            looked_up = look_up(engine);
+            &*looked_up
+        }
+    };
+    // In one place, so that the compiler makes one copy of it, here.
+    act(participant)
 }
 
 #[cold]

@@ -12,9 +12,10 @@ use reweave_core::sync::{fence_light, hint};
 use crate::commit;
 use crate::engine::EngineId;
 use crate::error::{Cause, Interrupt, InterruptKind, TxError, TxResult, retry};
-use crate::log::{Log, Read};
+use crate::log::Log;
 use crate::orec::{AtomicOrec, Orec};
 use crate::participant::Participant;
+use crate::reads::Read;
 use crate::reserve::{self, Turn};
 use crate::spin::READ_SPINS;
 use crate::thread::Open;
@@ -75,7 +76,7 @@ impl<'p> Tx<'p> {
     pub(crate) fn read(&mut self, var: VarPtr, engine: EngineId) -> TxResult<Word> {
         self.participant.engine_id().check(engine);
         // What nearly always holds, in a straight line; whatever does not is left to one call at its end.
-        if !self.log.may_have_written(var) && self.log.has_room_to_read() {
+        if !self.log.may_have_written(var) && self.log.reads.has_room() {
             // SAFETY: the caller has a handle to the variable.
             let Var { orec, word } = unsafe { var.hot() };
             // Acquire: as in `read_shared`.
@@ -84,7 +85,7 @@ impl<'p> Tx<'p> {
             // Not checked whether this transaction is doomed: to one that is nothing is visible.
             if self.sees(seen) && (orec.load(Ordering::Acquire) == seen || seeded("stm/read-without-recheck")) {
                 // SAFETY: asked above.
-                unsafe { self.log.read_into_room(Read { var, seen }) };
+                unsafe { self.log.reads.push_into_room(Read { var, seen }) };
                 return Ok(value);
             }
         }
@@ -305,7 +306,7 @@ impl<'p> Tx<'p> {
             },
         };
         if let Some(cause) = self.log.doom {
-            return Conclusion::Conflict(cause, (self.log.reads.len() + self.log.writes.len()) as u64);
+            return Conclusion::Conflict(cause, self.log.len() as u64);
         }
         match interrupt {
             None => unreachable!("a result that did not commit has met a conflict"),

@@ -45,6 +45,9 @@ impl Var {
 pub(crate) struct VarPtr(NonNull<Var>);
 
 impl VarPtr {
+    /// Where no variable is.
+    pub(crate) const NOWHERE: VarPtr = VarPtr(NonNull::dangling());
+
     /// Allocates a variable with one handle. It is freed by retiring it.
     pub(crate) fn allocate(word: Word, padded: bool) -> Self {
         let shape = if padded { &chunk::PADDED } else { &chunk::PACKED };
