@@ -7,6 +7,7 @@
 //! | `audit` | the sum of 1,000 numbers at one moment, for each of them, while nobody changes any |
 //! | `scan` | the same on one core, over and over, while another thread on the other core counts them up |
 //! | `scan-updates` | what that costs the one who counts |
+//! | `updates` | what that one does when nobody sums, to compare with |
 //!
 //! `scan` is measured on plain atomics, too, whose sums are of no one moment: what they cost is the traffic of the cache
 //! lines, and what others cost above that is their own.
@@ -112,6 +113,8 @@ pub enum Counting {
     Scan,
     /// The same. The figure is that of those who count.
     ScanUpdates,
+    /// The same without the one who sums.
+    Updates,
 }
 
 /// One timed trial.
@@ -120,7 +123,7 @@ pub(super) fn timed<C: Counters>(work: Counting, system: &'static str, trial: &T
         Counting::Add => add::<C>(system, trial),
         Counting::Read => read::<C>(system, trial),
         Counting::Audit => audit::<C>(system, trial),
-        Counting::Scan | Counting::ScanUpdates => scan::<C>(work, system, trial),
+        Counting::Scan | Counting::ScanUpdates | Counting::Updates => scan::<C>(work, system, trial),
     }
 }
 
@@ -161,19 +164,21 @@ fn audit<C: Counters>(system: &'static str, trial: &Trial) -> Result<Sample, Err
     Ok(done.sample().in_parts_of(SUMMED as u64))
 }
 
-/// Thread 0 sums; the others count up, each its own share of the counters.
+/// Thread 0 sums, unless nobody is to; the others count up, each its own share of the counters.
 fn scan<C: Counters>(work: Counting, system: &'static str, trial: &Trial) -> Result<Sample, Error> {
     let counters = Arc::new(C::new(SUMMED));
     let (shared, aborting) = (Arc::clone(&counters), Arc::clone(&counters));
-    let (seed, others) = (trial.seed, trial.threads.saturating_sub(1).max(1));
-    let pace = Pace { look_every: |thread| if thread == 0 { 1 } else { 256 }, aborts: &|| aborting.aborts() };
+    let summing = usize::from(work != Counting::Updates);
+    let (seed, counting) = (trial.seed, trial.threads.saturating_sub(summing).max(1));
+    let look_every = if summing == 1 { |thread| if thread == 0 { 1 } else { 256 } } else { |_| 256 };
+    let pace = Pace { look_every, aborts: &|| aborting.aborts() };
     let done = repeat::on_threads(system, trial, pace, move |thread| {
         let counters = Arc::clone(&shared);
         let mut rng = repeat::rng(seed, thread);
-        let own = SUMMED / others;
+        let own = SUMMED / counting;
         let mut last = 0;
         move || {
-            if thread == 0 {
+            if thread < summing {
                 // Counts only grow, so their sum does.
                 let sum = counters.sum();
                 if sum < last {
@@ -181,16 +186,16 @@ fn scan<C: Counters>(work: Counting, system: &'static str, trial: &Trial) -> Res
                 }
                 last = sum;
             } else {
-                counters.bump((thread - 1) * own + rng.usize(..own));
+                counters.bump((thread - summing) * own + rng.usize(..own));
             }
             Ok(())
         }
     })?;
-    let updates = done.all() - done.all_of(0);
+    let updates = done.all() - (0..summing).map(|thread| done.all_of(thread)).sum::<u64>();
     equal("the last sum", counters.sum(), updates, system, trial)?;
     Ok(match work {
         Counting::Scan => done.sample_of(|thread| thread == 0).in_parts_of(SUMMED as u64),
-        _ => done.sample_of(|thread| thread != 0),
+        _ => done.sample_of(|thread| thread >= summing),
     })
 }
 

@@ -74,7 +74,7 @@ impl Bank {
 }
 
 /// All workloads, in the order of tables.
-pub static ALL: [Stm; 25] = {
+pub static ALL: [Stm; 26] = {
     use Work::{Accounts, Counters, Empty, Set};
     const fn stm(name: &'static str, work: Work) -> Stm {
         Stm { name, work }
@@ -91,6 +91,7 @@ pub static ALL: [Stm; 25] = {
         stm("audit", Counters(Counting::Audit)),
         stm("scan", Counters(Counting::Scan)),
         stm("scan-updates", Counters(Counting::ScanUpdates)),
+        stm("updates", Counters(Counting::Updates)),
         stm("long-read", Accounts(Affair::LongRead)),
         stm("long-read-writes", Accounts(Affair::LongReadWrites)),
         stm("hash16k-u0", Set(Shape::Hash, 0)),
@@ -252,7 +253,7 @@ impl Workload for Stm {
 
     fn threads(&self) -> Option<usize> {
         match self.work {
-            Work::Counters(Counting::Audit) => Some(1),
+            Work::Counters(Counting::Audit | Counting::Updates) => Some(1),
             Work::Counters(Counting::Scan | Counting::ScanUpdates)
             | Work::Accounts(Affair::LongRead | Affair::LongReadWrites) => Some(2),
             _ => None,

@@ -105,6 +105,7 @@ fn counters_that_are_wrong_get_an_error() {
     for (work, timed, finding) in [
         (Counting::Add, counters::timed::<Forgetful> as Timed<Counting>, "the counter was "),
         (Counting::Scan, counters::timed::<Forgetful>, "the last sum was "),
+        (Counting::Updates, counters::timed::<Forgetful>, "the last sum was "),
         (Counting::Read, counters::timed::<Liar>, "the counter was "),
         (Counting::Audit, counters::timed::<Liar>, "the sum was "),
         (Counting::ScanUpdates, counters::timed::<Liar>, "the sum fell from "),

@@ -26,6 +26,7 @@ Workloads:
   audit             a read of 1,000 variables that are summed at one moment
   scan              the same while the other thread changes them
   scan-updates      what that costs the other thread, for a change
+  updates           the same changes, while nobody reads
   long-read         an audit of 1,000 accounts while the other thread transfers
   long-read-writes  what that costs the other thread, for a transfer
   hash16k-u0        look-ups in a hash table of 16,384 numbers
@@ -53,11 +54,11 @@ Systems:
 How it is measured:
   Threads are pinned to cores, runs interleaved and compared within their round.
   The sets are written once: transactional memories and locks run the same code,
-  the locks over plain cells. audit runs with one thread; scan and long-read with
-  two, of which one reads and one writes. With several threads a cache line is
-  played to and fro between two cores before and after each run: the column
-  `cores` says how near they were, and what was near is not compared with what
-  was far. A run whose sums, sizes or orders are wrong gets no figures.";
+  the locks over plain cells. audit and updates run with one thread; scan and
+  long-read with two, of which one reads and one writes. With several threads a
+  cache line is played to and fro between two cores before and after each run:
+  the column `cores` says how near they were, and what was near is not compared
+  with what was far. A run whose sums, sizes or orders are wrong gets no figures.";
 
     type Threads = Threads;
 
