@@ -32,8 +32,9 @@ use reweave_core::sync::atomic::{AtomicUsize, Ordering};
 use reweave_core::sync::{Arc, MODELLED, Mutex, thread_local};
 use reweave_core::trigger::Trigger;
 
-use crate::log::{Log, Read};
+use crate::log::Log;
 use crate::orec::Orec;
+use crate::reads::Read;
 use crate::spin::Spin;
 use crate::var::{Var, VarPtr};
 use crate::word::Word;
@@ -102,6 +103,12 @@ impl Turns {
         !MODELLED && self.wanted.load(Ordering::Relaxed) == var.addr()
     }
 
+    /// Whether it waits for any: for those who then look closer.
+    #[inline(always)]
+    pub(crate) fn want_any(&self) -> bool {
+        !MODELLED && self.wanted.load(Ordering::Relaxed) != 0
+    }
+
     fn set_wanted(&self, wanted: usize) {
         if !MODELLED {
             self.wanted.store(wanted, Ordering::Relaxed);
@@ -115,7 +122,9 @@ impl Turns {
             line.is_taken = next.is_some();
             next
         };
-        if let Some(next) = next {
+        if let Some(next) = next
+            && !seeded("stm/forget-next-turn")
+        {
             next.signal(0);
         }
     }

@@ -46,6 +46,17 @@ pub const MODELS: &[Model] = &[
         seeded: &[Seeded { bug: "stm/two-reserve", run: Run::shuttle_pct(3, 5_000), expect: "two commits" }],
         body: reserving_three,
     },
+    Model {
+        name: "reserving-crowd",
+        property: "of many threads that want the same, more than there are processors for, each gets its turn and commits",
+        runs: &[Run::shuttle_pct(3, 2_000), Run::shuttle_random(2_000)],
+        covers: &["half of them reserved"],
+        seeded: &[
+            Seeded { bug: "stm/forget-next-turn", run: Run::shuttle_pct(3, 2_000), expect: "deadlock" },
+            Seeded { bug: "stm/two-reserve", run: Run::shuttle_random(2_000), expect: "two commits" },
+        ],
+        body: reserving_crowd,
+    },
 ];
 
 /// A reader, which also writes so that it has something to commit, against two commits of another thread to what it reads.
@@ -107,11 +118,12 @@ fn reserving_pair() {
     assert_eq!((x.load(), y.load()), (2, 2), "of two commits one was lost");
 }
 
-fn reserving_three() {
+/// The model of `threads` that each add one; returns how often their bodies ran in vain.
+fn add_together(threads: usize) -> usize {
     let engine = engine_with(Greedy);
     let (x, y) = (TVar::new_in(&engine, 0), TVar::new_in(&engine, 0));
     let aborted = Arc::new(AtomicUsize::new(0));
-    let others: Vec<_> = (0..2)
+    let others: Vec<_> = (1..threads)
         .map(|_| {
             let (x, y, aborted, participant) = (x.clone(), y.clone(), aborted.clone(), engine.participate());
             thread::spawn(move || {
@@ -124,9 +136,20 @@ fn reserving_three() {
     for other in others {
         other.join().unwrap();
     }
-    if aborted.load(Ordering::Relaxed) == 2 {
+    let all = threads as i64;
+    assert_eq!((x.load(), y.load()), (all, all), "of two commits one was lost");
+    assert!(matches!(mine.attempt(|tx| x.write(tx, 0)), Attempt::Committed(())), "something was left reserved");
+    aborted.load(Ordering::Relaxed)
+}
+
+fn reserving_three() {
+    if add_together(3) == 2 {
         cover("waited");
     }
-    assert_eq!((x.load(), y.load()), (3, 3), "of two commits one was lost");
-    assert!(matches!(mine.attempt(|tx| x.write(tx, 4)), Attempt::Committed(())), "something was left reserved");
+}
+
+fn reserving_crowd() {
+    if add_together(6) >= 3 {
+        cover("half of them reserved");
+    }
 }
