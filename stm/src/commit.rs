@@ -288,7 +288,7 @@ fn publish(participant: &Participant, writes: &[Write], stamp: Instant) {
     wake(participant, writes);
 }
 
-/// The record that a commit leaves, and the one that is older than all versions that no snapshot can need.
+/// The record that a commit leaves, and the smallest with the tick of the last snapshot: no snapshot needs a version from there on.
 #[inline(always)]
 fn records(participant: &Participant, stamp: Instant) -> (Orec, Orec) {
     (participant.signature(stamp.tick()), Orec::published(stamp.last_snapshot(), 0))
@@ -323,7 +323,7 @@ fn put_away(participant: &Participant, var: &Var, write: &Write, stamp: Instant)
             participant.list(write.var, write.destroy);
         }
     } else if let Some(destroy) = write.destroy {
-        // SAFETY: the word was the variable's alone, is replaced next, and its type is Send.
+        // SAFETY: the word was the variable's alone, its type is Send, and it is replaced by this commit, which sweeps afterwards.
         participant.retire(unsafe { Retired::value(word, destroy, since, until) });
     }
 }

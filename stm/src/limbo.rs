@@ -66,7 +66,7 @@ impl Retired {
     /// A value that was current from the commit at `since` until that at `until`.
     ///
     /// # Safety
-    /// The word was a variable's alone and has been replaced; its type is Send.
+    /// The word was a variable's alone, and is replaced before the next sweep of the limbo that it is given to; its type is Send.
     pub(crate) unsafe fn value(word: Word, destroy: Destroy, since: u64, until: u64) -> Self {
         // SAFETY: by the caller.
         Self { what: What::Value(unsafe { Garbage::new(word, destroy) }), since, until }

@@ -1,6 +1,6 @@
 //! What a transaction remembers: its read set, its write set, and how to undo a branch.
 //!
-//! Logs are vectors that a thread keeps from one transaction to the next, so the steady state allocates nothing. A small
+//! Logs are lists that a thread keeps from one transaction to the next, so the steady state allocates nothing. A small
 //! write set is searched linearly behind a 64-bit filter (Bloom's, with one hash); a large one gets an index, so that a
 //! transaction of n operations costs O(n).
 
@@ -31,8 +31,8 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// Whether its publication leaves the word from before to be kept or to be destroyed: `last_snapshot` is the oldest record whose
-    /// version no snapshot can need. While the commit holds the lock.
+    /// Whether its publication leaves the word from before to be kept or to be destroyed: `last_snapshot` is the smallest record with the
+    /// tick of the last snapshot. While the commit holds the lock.
     #[inline(always)]
     pub(crate) fn leaves_something(&self, last_snapshot: Orec) -> bool {
         self.before.is_unlocked_before(last_snapshot) || self.destroy.is_some()
@@ -166,7 +166,6 @@ impl Log {
         }
         self.filter |= filter_bit(var);
         let before = self.reads.take_latest(var);
-        self.is_large |= self.writes.len() >= KEPT;
         self.writes.push(Write { var, word, destroy, before });
         if self.writes.len() > LINEAR {
             self.extend_index();
@@ -227,6 +226,7 @@ impl Log {
             }
             write.discard();
         }
+        self.is_large |= self.reads.capacity() > KEPT;
         if self.writes.len() <= LINEAR {
             self.index.clear();
         }

@@ -52,7 +52,8 @@ pub struct Participant {
     busy: Cell<u32>,
 }
 
-// SAFETY: between transactions the logs are empty, so no pointer of theirs moves to another thread; the rest is Send.
+// SAFETY: between transactions the logs are empty, so no pointer to a variable moves to another thread; those of the read set lead into
+// memory of its own, which moves with it. The rest is Send.
 unsafe impl Send for Participant {}
 
 impl Participant {
@@ -175,7 +176,7 @@ impl Participant {
         }
     }
 
-    /// To be called after each load or drop, with no lock held; a commit does the same in two steps.
+    /// To be called after each load, store or drop, with no lock held; the commit of a transaction does the same in two steps.
     pub(crate) fn count_use(&self) {
         if self.is_time_to_clear_up() {
             self.clear_up();
@@ -228,7 +229,7 @@ impl Participant {
         }
     }
 
-    /// Takes something that can no longer be found, to be destroyed when nobody can be looking at it.
+    /// Takes something that cannot be found any more by the time of the next sweep, to be destroyed when nobody can be looking at it.
     pub(crate) fn retire(&self, retired: Retired) {
         let is_due = self.limbo.borrow_mut().retire(retired);
         self.sweep_soon(is_due);

@@ -29,7 +29,8 @@ const GUARDS: [Read; 2] = [Read { var: VarPtr::NOWHERE, seen: Orec::NONE }; 2];
 
 /// A list of reads.
 pub(crate) struct Reads {
-    /// Behind the last entry, in `places`.
+    /// Behind the last entry, in `places`. What is written is written through this, which comes from the vector's own mutable pointer; slices
+    /// that are made of the places meanwhile are only read.
     end: *mut Read,
     /// Behind the last place.
     limit: *mut Read,
@@ -60,10 +61,10 @@ impl Reads {
         let mut places = Vec::with_capacity(len);
         places.extend(entries.iter().map(|&read| MaybeUninit::new(read)));
         places.resize(len, MaybeUninit::uninit());
-        let range = places.as_mut_ptr_range();
-        // The end is set from the same pointer that everything is written through later.
-        (self.end, self.limit) = (range.start.wrapping_add(entries.len()).cast(), range.end.cast());
         self.places = places;
+        let first = self.places.as_mut_ptr();
+        self.end = first.wrapping_add(entries.len()).cast();
+        self.limit = first.wrapping_add(len).cast();
     }
 
     /// Behind the guards.
@@ -109,12 +110,8 @@ impl Reads {
     /// Makes room for as many again as there are.
     #[cold]
     fn grow(&mut self) {
-        let len = self.len();
-        // Held until its entries are copied.
-        let old = std::mem::take(&mut self.places);
-        // SAFETY: guards and entries are written, from the first place on.
-        let entries = unsafe { slice::from_raw_parts(old.as_ptr().cast(), GUARDS.len() + len) };
-        self.set_places(entries, entries.len());
+        let entries = [&GUARDS, &**self].concat();
+        self.set_places(&entries, entries.len());
     }
 
     /// Takes a variable's read out if it is one of the latest two; otherwise `NONE`.
@@ -133,13 +130,14 @@ impl Reads {
         seen
     }
 
+    /// Forgets all but the first so many: for a seeded bug.
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.end = self.end.min(self.start().wrapping_add(len).cast_mut());
+        self.end = self.places.as_mut_ptr().wrapping_add(GUARDS.len() + len.min(self.len())).cast();
     }
 
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
-        self.end = self.start().cast_mut();
+        self.end = self.places.as_mut_ptr().wrapping_add(GUARDS.len()).cast();
     }
 
     /// Gives memory back beyond what so many entries need. The list must be empty.
@@ -183,7 +181,10 @@ mod tests {
         assert!(reads.take_latest(other) == Orec::NONE && reads.take_latest(a) == Orec::NONE, "too early");
         assert!(reads.take_latest(b) == record(2));
         assert_eq!(ticks(&reads), [1, 3]);
+        reads.push(read(other, 4));
+        assert_eq!(ticks(&reads), [1, 3, 4]);
         assert!(reads.take_latest(c) == record(3) && reads.take_latest(b) == Orec::NONE);
+        assert!(reads.take_latest(other) == record(4));
         assert!(reads.take_latest(a) == record(1));
         assert!(reads.is_empty() && reads.take_latest(a) == Orec::NONE, "no guard is taken");
         // SAFETY: nobody else knows the variables.

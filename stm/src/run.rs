@@ -164,6 +164,7 @@ impl Participant {
             Ok(_) if tx.commit() => {
                 tx.end_committed();
                 drop(turn);
+                // Destructors run here, and may end this participation: nothing below uses it.
                 drop(open);
                 return result.map_err(|_| unreachable!("it is a value"));
             }

@@ -48,7 +48,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "reserving-crowd",
-        property: "of many threads that want the same, more than there are processors for, each gets its turn and commits",
+        property: "of six threads that want the same each gets its turn and commits",
         runs: &[Run::shuttle_pct(3, 2_000), Run::shuttle_random(2_000)],
         covers: &["half of them reserved"],
         seeded: &[
