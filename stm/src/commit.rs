@@ -49,7 +49,7 @@ pub(crate) fn commit(participant: &Participant, log: &mut Log) -> Result<(), Cau
 }
 
 /// What nearly always holds, in a straight line that keeps nothing across a call; whatever does not hold is gone on with by one call
-/// at its end. So nothing is saved on the stack: each store here is one more that the next lock waits for.
+/// at its end. So hardly a register is saved on the stack: each store here is one more that the next lock waits for.
 #[inline(never)]
 fn commit_writes(participant: &Participant, log: &mut Log) -> Result<(), Cause> {
     if participant.engine().turns.want_any() {
